@@ -45,6 +45,11 @@ def unknown(kind: str, value: object, accepted: Iterable[str], where: str) -> Ba
     return BadInput(f"{where}: unknown {kind} {str(value)!r}{hint} Accepted: {', '.join(accepted) or 'none'}")
 
 
+def number_of(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is one."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def closest(text: str, accepted: Iterable[str], cutoff: float = 0.5) -> str | None:
     """Return the accepted text most similar to ``text``; None if none reaches ``cutoff``, between 0 and 1."""
     return next(iter(difflib.get_close_matches(text, accepted, n=1, cutoff=cutoff)), None)

@@ -146,7 +146,7 @@ def test_a_method_of_ones_own_is_unknown_without_its_plugin(empty):
 
 def test_a_method_with_a_setting_that_it_cannot_have_is_refused_without_the_name_of_its_study(empty):
     errors = call("test", "ft@lr=-1").stderr
-    assert errors == "error: METHOD: method 'ft@lr=-1': lr: '-1': input should be greater than 0\n"
+    assert errors == "error: METHOD: method 'ft@lr=-1': lr: '-1': accepted is a number above 0\n"
 
 
 @pytest.mark.parametrize("kind", ["dataset", "architecture", "audit"])  # the manual's own commands cover methods

@@ -53,7 +53,7 @@ def test_a_mistake_is_one_line_and_status_2(project):
         (f"run tinny {CELL}/ft/trial-0", "unknown study 'tinny'; did you mean 'tiny'?"),
         (f"run ../tiny {CELL}/ft/trial-0", "study '../tiny': accepted is the name of a file"),
         ("run tiny ft", "run 'ft': accepted is 'dataset/arch/scenario/method/trial-<number>'"),
-        (f"run tiny {CELL}/ft@lr=-1/trial-0", "lr: '-1': input should be greater than 0"),
+        (f"run tiny {CELL}/ft@lr=-1/trial-0", "lr: '-1': accepted is a number above 0"),
         (f"run tiny {CELL}/ft;touch/trial-0", "accepted is"),
         ("table tiny table3", "unknown table or figure 'table3'; did you mean 'table8'? Accepted: table2, table8"),
         ("figure tiny figure1", "unknown table or figure 'figure1'"),
@@ -106,7 +106,7 @@ def test_init_writes_a_valid_study_and_never_replaces_one(project):
         assert f"study '{taken}': a name that is taken" in call("init", taken, "--extends", "tiny").stderr
         assert not paths.study_file(taken).exists()
     printed = call("check", "new7", check=True).stdout
-    assert printed == "new7: no mistakes. It shows comparison. 1 of its 7 runs are done.\n"
+    assert printed == "new7: no mistakes. It shows comparison. Runs done: 1 of 7.\n"
     for arguments, message in [
         (("other", "--images", "nowhere"), "--images: there is no folder nowhere"),
         (("Other",), "study 'Other': accepted are lower-case words"),

@@ -37,23 +37,26 @@ def init(
 @app.command()
 def check(
     study: StudyName,
-    speed: Annotated[bool, flag("--speed", "warn of operators that this build of torch runs far too slowly")] = False,
+    speed: Annotated[
+        bool, flag("--speed", "warn of slow operators in torch, and of runs in another precision")
+    ] = False,
 ) -> None:
     """Check a study for mistakes. Its plugins and image folders are checked too; nothing is trained."""
     from benchmark.results.records import is_there
-    from benchmark.workflow.preflight import check_all
+    from benchmark.workflow.preflight import check_all, other_precision
 
     loaded = read(study)
     check_all(loaded)
     runs = loaded.runs()
     outputs = ", ".join([*loaded.tables, *loaded.figures]) or "no table and no figure"
-    print(f"{study}: no mistakes. It shows {outputs}. {sum(map(is_there, runs))} of its {len(runs)} runs are done.")
+    print(f"{study}: no mistakes. It shows {outputs}. Runs done: {sum(map(is_there, runs))} of {len(runs)}.")
     if speed:
         from benchmark.training.device import Device
         from benchmark.training.operators import slow_operators
 
         device = Device.choose(loaded.precision, loaded.threads)
-        for line in slow_operators(device.precision) if device.device.type == "cpu" else ():
+        slow = slow_operators(device.precision) if device.device.type == "cpu" else []
+        for line in filter(None, [*slow, other_precision(loaded, device.precision)]):
             print(f"warning: {line}")
 
 

@@ -207,4 +207,4 @@ def content_digest_if_known(folder: Path) -> str | None:
 
 
 def _remedy(folder: Path) -> str:
-    return f"run snakemake, or python -m benchmark prepare <study> {folder.name.rsplit('-', 1)[0]}"
+    return f"run snakemake, or python -m benchmark prepare STUDY {folder.name.rsplit('-', 1)[0]}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import __version__, paths
+from benchmark.errors import number_of
 from benchmark.files import sha256
 from benchmark.metrics.bootstrap import mean_interval
 from benchmark.metrics.gaps import DIVERGED
@@ -85,6 +86,7 @@ def _mean(values: list[float]) -> str:
     if not values:
         return DASH
     low, high = mean_interval(values)
+    low, high = max(low, 0), min(high, 100)  # no percentage lies beyond
     return number(sum(values) / len(values)) + (f" {interval(low, high)}" if len(values) > 1 else "")
 
 
@@ -165,7 +167,7 @@ def _entry(behind: Behind) -> str:
         key = f"{behind.study.name}-{behind.output}"
         caption = " ".join(behind.study.output(behind.output).caption.split())
         title = f"{behind.output} of study {behind.study.name}{f': {caption}' * bool(caption)}"
-        identity = f"{len(behind.runs)} runs, fingerprint {behind.study.output_fingerprint(behind.output)}"
+        identity = f"{number_of(len(behind.runs), 'run')}, fingerprint {behind.study.output_fingerprint(behind.output)}"
         csv = paths.table(behind.study.name, behind.output, ".csv")
         identity += f", {csv.name} with SHA-256 {sha256(csv)}" if csv.is_file() else ""
     else:

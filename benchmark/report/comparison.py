@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.errors import BadInput
+from benchmark.errors import BadInput, number_of
 from benchmark.metrics.gaps import CELL, DIVERGED
 from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN
@@ -91,8 +91,8 @@ class Comparison:
 
     def _heading(self) -> Iterator[str]:
         first, second = self.rows
-        yield f"A  {self.first.name}: {first['fingerprint'].nunique()} runs"
-        yield f"B  {self.second.name}: {second['fingerprint'].nunique()} runs"
+        yield f"A  {self.first.name}: {number_of(first['fingerprint'].nunique(), 'run')}"
+        yield f"B  {self.second.name}: {number_of(second['fingerprint'].nunique(), 'run')}"
         identical_pairs, pairs = int(self.pairs["same"].sum()), len(self.pairs)
         by_sample = self.pairs[["samples_first", "samples_second"]].notna().to_numpy().all()
         precision = "sample by sample" if by_sample else "to the last digit of every metric"
@@ -201,7 +201,7 @@ def _pipes(rows: list[list[str]]) -> Iterator[str]:
 def _counted(runs: pd.DataFrame) -> str:
     """Count runs, and name the first by cell and method, with their numbers of trials."""
     groups = [f"{'/'.join(key)} ({len(rows)})" for key, rows in runs.groupby([*CELL, "method"], sort=False)]
-    return f"{len(runs)} runs: {', '.join(groups[:MOST_NAMED])}{', ...' * (len(groups) > MOST_NAMED)}"
+    return f"{number_of(len(runs), 'run')}: {', '.join(groups[:MOST_NAMED])}{', ...' * (len(groups) > MOST_NAMED)}"
 
 
 def _differ(pairs: pd.DataFrame, name: str) -> pd.Series[bool]:

@@ -53,10 +53,10 @@ def texts(study: Study, name: str, partial: bool = False, replace: bool = False)
     """Return the text of each file that `draw_table` writes."""
     table: Table = build(_source(study, "table", name, study.tables | study.versus_tables, partial, replace))
     by_suffix = {
-        ".tex": latex.render(table, study.name, name),
+        ".tex": latex.render(table, study.name, name, partial),
         ".csv": table.data.to_csv(index=False, lineterminator="\n"),
         ".md": markdown.render(table, study.name, name, partial),
-        ".html": html.render(table, study.name, name),
+        ".html": html.render(table, study.name, name, partial),
     }
     stem = name + paths.PARTIAL * partial
     return {paths.table(study.name, stem, suffix): text for suffix, text in by_suffix.items()}

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import re
-from functools import partial
 
 from benchmark.report.tabular import Table, remake, typeset
 from benchmark.report.templates import template
 
 
-def render(table: Table, study: str, name: str) -> str:
+def render(table: Table, study: str, name: str, partial: bool = False) -> str:
     """Return the whole ``.html`` file: the caption, one table per block, and the command that remakes it."""
-    return template("table.html", text).render(table=table, title=f"{study}: {name}", command=remake(study, name))
+    command = remake(study, name, partial)
+    return template("table.html", text).render(table=table, title=f"{study}: {name}", command=command)
 
 
-_escaped = partial(html.escape, quote=False)
+_escaped = functools.partial(html.escape, quote=False)
 
 
 def text(plain: str) -> str:

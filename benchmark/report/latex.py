@@ -37,7 +37,7 @@ LOWERED = str.maketrans(RAISED, "0123456789-")
 MATH = {**{letter: rf"\{name}" for letter, name in GREEK.items()}, "·": r"\!\cdot\!"}
 
 
-def render(table: Table, study: str, name: str) -> str:
+def render(table: Table, study: str, name: str, partial: bool = False) -> str:
     """Return the whole ``.tex`` file: a comment that says how to remake it, then one or more ``table`` environments.
 
     A table too long for a page continues in further environments. One that is wider than half a page of two columns
@@ -64,7 +64,7 @@ def render(table: Table, study: str, name: str) -> str:
         long=widest > LINE,
         study=study,
         name=name,
-        command=remake(study, name),
+        command=remake(study, name, partial),
     )
     unsupported = "".join(sorted({sign for sign in rendered if sign.isalpha() and sign > LATIN}))
     return f"% Needs LuaLaTeX or XeLaTeX, and a font that has: {unsupported}\n{rendered}" if unsupported else rendered

@@ -13,7 +13,7 @@ from benchmark.report.templates import template
 def render(table: Table, study: str, name: str, partial: bool = False) -> str:
     """Return the whole ``.md`` file: the caption in one line, one pipe table per block, the command to remake it."""
     data = paths.table(study, name + paths.PARTIAL * partial, ".csv")
-    return template("table.md", text).render(table=table, command=remake(study, name), data=data)
+    return template("table.md", text).render(table=table, command=remake(study, name, partial), data=data)
 
 
 def text(plain: str) -> str:

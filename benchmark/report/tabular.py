@@ -148,6 +148,8 @@ def sentences(parts: Iterable[str]) -> str:
     return " ".join(part if part[-1] in ".!?" else f"{part}." for part in parts if part)
 
 
-def remake(study: str, name: str) -> str:
-    """Return the command that remakes a table or figure."""
+def remake(study: str, name: str, partial: bool = False) -> str:
+    """Return the command that remakes a table or figure, or the ``partial`` files of a table."""
+    if partial:
+        return f"python -m benchmark table {study} {name} --partial"
     return f"snakemake --cores all {name} --config study={study}"

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark import paths
-from benchmark.errors import BadInput
+from benchmark.errors import BadInput, number_of
 from benchmark.metrics.samples import METRICS
 from benchmark.names import RUN_KEYS
 from benchmark.results.frames import Results
@@ -82,22 +82,18 @@ def difference(before: pd.DataFrame, after: pd.DataFrame) -> str:
     old, new = (frame.set_index(RUN_KEYS)[["fingerprint", *METRICS]].sort_index() for frame in (before, after))
     for change, names in (("lacking", old.index.difference(new.index)), ("added", new.index.difference(old.index))):
         if len(names):
-            return f"{_runs(len(names))} {change}, such as {_name(names[0])}"
+            return f"{number_of(len(names), 'run')} {change}, such as {_name(names[0])}"
     other = old["fingerprint"] != new["fingerprint"]
     if other.any():
-        return f"{_runs(other.sum())} of another configuration, such as {_name(other.idxmax())}"
+        return f"{number_of(other.sum(), 'run')} of another configuration, such as {_name(other.idxmax())}"
     first, second = (frame[METRICS].to_numpy(dtype=float) for frame in (old, new))
     moved = ~np.isclose(first, second, rtol=0, atol=SAME, equal_nan=True)
     if moved.any():
         row, column = (int(indices[0]) for indices in np.nonzero(moved))
         number = f"{METRICS[column]} of {_name(old.index[row])}"
         values = f"was {first[row, column]:.4f}, is {second[row, column]:.4f}"
-        return f"{_runs(moved.any(axis=1).sum())} with other metrics: {number} {values}"
+        return f"{number_of(moved.any(axis=1).sum(), 'run')} with other metrics: {number} {values}"
     return ""
-
-
-def _runs(count: int) -> str:
-    return f"{count} {'run' if count == 1 else 'runs'}"
 
 
 def _name(run: tuple[object, ...]) -> str:

@@ -21,6 +21,24 @@ Model = TypeVar("Model", bound=BaseModel)
 STUDY_NAME = r"[a-z0-9]+([-_][a-z0-9]+)*"
 YAML_TAG = "tag:yaml.org,2002:"  # prefix of YAML's own tags
 LONGEST_FILE = 2_000_000  # bytes
+NAMED = 5  # faults of a file that a message names
+# What is accepted, by the type of a validation error.
+ACCEPTED = {
+    "int_": "a whole number",
+    "float_": "a number",
+    "bool_": "true or false",
+    "string_type": "text",
+    "string_pattern_mismatch": "text that matches {pattern}",
+    "list_type": "a list, in brackets",
+    "dict_type": "a mapping of names to what they are",
+    "too_long": "a list of at most {max_length}",
+    "literal_error": "{expected}",
+    "greater_than_equal": "a number of at least {ge:.15g}",
+    "greater_than$": "a number above {gt:.15g}",
+    "less_than_equal": "a number of at most {le:.15g}",
+    "less_than$": "a number below {lt:.15g}",
+    "finite_number": "a finite number",
+}
 LARGEST = 100_000  # values in a study file, aliases expanded: the paper's has under 2,000
 
 
@@ -231,7 +249,7 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def validated(model: type[Model], data: Any, where: str) -> Model:
-    """Return ``data`` as ``model``; raise `BadInput` with the first fault: file, key, value and what is accepted."""
+    """Return ``data`` as ``model``; raise `BadInput` with its faults: file, key, value and what is accepted."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -241,23 +259,29 @@ def validated(model: type[Model], data: Any, where: str) -> Model:
 
 
 def _message(error: ValidationError, where: str) -> str:
-    fault = error.errors(include_url=False)[0]
+    """Return the faults in one line: each has its key, its value and what is accepted."""
+    faults = [_fault(fault) for fault in error.errors(include_url=False)]
+    more = f" ({len(faults) - NAMED} more)" if len(faults) > NAMED else ""
+    return ": ".join([where, "; also ".join(faults[:NAMED]) + more])
+
+
+def _fault(fault: Any) -> str:
     key = [fault["ctx"]["key"]] if fault["type"] == UNKNOWN_KEY else []
-    place = ": ".join([where, ".".join(map(str, [*fault["loc"], *key]))]).removesuffix(": ")
-    remaining = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    place = ".".join(map(str, [*fault["loc"], *key]))
     if key:
         accepted = fault["ctx"]["accepted"]
         if "tables" in accepted:  # of a study, in whose file there may be another key, which is read first
             accepted = [*accepted, "extends"]
-        return str(unknown("key", key[0], accepted, place)) + remaining
+        return str(unknown("key", key[0], accepted, place))
     if fault["type"] == "missing":
-        return f"{place}: missing; it is needed{remaining}"
+        return f"{place}: missing; it is needed"
     message = fault["msg"].removeprefix("Value error, ") or "not accepted"  # a plugin's error may have no text
-    if fault["type"] == "dict_type":
-        message = "accepted is a mapping of names to what they are"
+    for pattern, accepted in ACCEPTED.items():
+        if re.match(pattern, fault["type"]):
+            message = f"accepted is {accepted.format(**fault.get('ctx', {}))}"
     given = fault["input"]
     if not isinstance(given, dict | list):
         value = f"{given!r}: "
     else:  # shown where it is of the wrong type; else the fault is in it, and the message names that
         value = f"{reprlib.repr(given)}: " if fault["type"].endswith("_type") else ""
-    return f"{place}: {value}{message[0].lower()}{message[1:]}{remaining}"
+    return f"{f'{place}: ' if place else ''}{value}{message[0].lower()}{message[1:]}"

@@ -12,7 +12,7 @@ from pydantic import PrivateAttr
 
 from benchmark import paths
 from benchmark.data import store
-from benchmark.errors import BadInput, unknown
+from benchmark.errors import BadInput, number_of, unknown
 from benchmark.files import sha256
 from benchmark.methods.base import Recipe
 from benchmark.names import CHOSEN, ORIGINAL, Cell, MethodName, RunName, Scenario, matches
@@ -129,7 +129,8 @@ class ResolvedStudy(StudyForm):
         continues = self.sequential.schedule == "continue"
         epochs = settings.epochs // (scenario.stages if scenario and not continues else 1)
         if 0 < epochs < settings.warmup:  # a method without epochs ignores what it inherits
-            raise BadInput(f"run {str(name)!r}: warmup: {settings.warmup}: accepted is at most its {epochs} epochs")
+            most = number_of(epochs, "epoch")
+            raise BadInput(f"run {str(name)!r}: warmup: {settings.warmup}: accepted is at most its {most}")
         original = self._original(name.dataset, name.arch, name.trial) if method_type.starts_from_original else None
         split_trial = name.trial if "split" in self.resample else 0
         content = {
@@ -166,7 +167,7 @@ class ResolvedStudy(StudyForm):
         if name.arch not in ARCHITECTURES:
             raise unknown("architecture", name.arch, ARCHITECTURES, where)
         if name.trial >= self.trials:
-            raise BadInput(f"{where}: the study has {self.trials} trials, numbered from 0")
+            raise BadInput(f"{where}: the study has {number_of(self.trials, 'trial')}, numbered from 0")
         canonical = self.run_name(Cell(name.dataset, name.arch, name.scenario), name.method, name.trial)
         if name != canonical:
             raise BadInput(f"{where}: in this study that run is called {str(canonical)!r}")
@@ -218,7 +219,8 @@ def _check_stages(where: str, scenario: Scenario, method_type: Any, settings: Re
         advice = f"shown by a figure of kind 'stages', beside Retrain of random-<k*{scenario.percent}>"
         raise BadInput(f"{where}: {scenario.name} is {advice}")
     if settings.epochs % scenario.stages:
-        raise BadInput(f"{where}: {settings.epochs} epochs: accepted is a multiple of the {scenario.stages} stages")
+        given = number_of(settings.epochs, "epoch")
+        raise BadInput(f"{where}: {given}: accepted is a multiple of the {scenario.stages} stages")
 
 
 def _text(value: Any) -> str:

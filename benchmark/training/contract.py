@@ -17,7 +17,7 @@ import yaml
 
 from benchmark import paths
 from benchmark.data.splits import forgotten
-from benchmark.errors import BadInput
+from benchmark.errors import BadInput, number_of
 from benchmark.names import ORIGINAL, MethodName
 from benchmark.results import records
 from benchmark.study.plugins import line_of, method_class
@@ -79,13 +79,13 @@ def leaves_absent_data_alone(test: MethodTest, first_run: Ended) -> None:
     """It loads nothing that is held out or, in sequential removal, that an earlier stage removed."""
     unseen = set(held_out(test.study, test.resolved(), TRAIN).tolist())
     if loaded := unseen & {index for _, part in first_run.loaded for index in part.index.tolist()}:
-        raise Broken(f"it loads {len(loaded)} samples that are held out")
+        raise Broken(f"it loads {number_of(len(loaded), 'sample')} that are held out")
     if not test.has_stages:
         return
     removed = set(forgotten(records.forget_rows(test.study, test.resolved(STAGES)), stage=1).tolist())
     later = {index for stage, part in test.staged.loaded if stage > 1 for index in part.index.tolist()}
     if reloaded := later & removed:
-        raise Broken(f"its second stage loads {len(reloaded)} samples that the first removed")
+        raise Broken(f"its second stage loads {number_of(len(reloaded), 'sample')} that the first removed")
 
 
 def runs_in_bfloat16(test: MethodTest, first_run: Ended) -> None:

@@ -95,7 +95,7 @@ def _check_folder(study: Study, dataset: str, record: dict[str, Any]) -> None:
 def _check_runs(study: Study, dataset: str, folder: Path, prepared: str) -> None:
     """Raise `BadInput` if runs were made from other images than are prepared: a table cannot show both."""
     runs = [run.pool_path for run in study.runs() if run.name.dataset == dataset]
-    differing = {run: images for run in runs if (images := _images(run)) not in (None, prepared)}
+    differing = {run: images for run in runs if (images := _stamped(run, "data")) not in (None, prepared)}
     if differing:
         run, images = next(iter(differing.items()))
         raise BadInput(
@@ -105,10 +105,22 @@ def _check_runs(study: Study, dataset: str, folder: Path, prepared: str) -> None
         )
 
 
-def _images(pool_path: str) -> str | None:
-    """Return the digest of the images that a finished run was made from; None if its record has none."""
+def other_precision(study: Study, here: str) -> str:
+    """Say how many finished runs were computed in another precision than ``here``; empty if the study sets one."""
+    runs = study.runs() if study.precision == "auto" else []
+    others = [stamp for run in runs if (stamp := _stamped(run.pool_path, "precision")) not in (None, here)]
+    if not others:
+        return ""
+    return (
+        f"finished runs in {' or '.join(sorted(set(others)))}: {len(others)}, and 'precision: auto' is {here} here: if "
+        "the study sets 'precision', all its runs have the same, and those made with 'auto' are trained again"
+    )
+
+
+def _stamped(pool_path: str, key: str) -> str | None:
+    """Return an entry of the stamp of a finished run, such as the digest of its images; None if it has none."""
     try:
-        return str(read_record(paths.run(pool_path) / paths.RUN)["stamp"]["data"])
+        return str(read_record(paths.run(pool_path) / paths.RUN)["stamp"][key])
     except (OSError, StaleOutput, KeyError, TypeError):
         return None
 

@@ -18,7 +18,7 @@ import psutil
 
 from benchmark import paths
 from benchmark.data import store
-from benchmark.errors import StaleOutput
+from benchmark.errors import StaleOutput, number_of
 from benchmark.results.records import DIVERGED, FINISHED, record
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
@@ -86,7 +86,7 @@ def status(study: Study) -> tuple[str, bool]:
     states = [state_of(study, run) for run in study.runs()]
     counts = counted(states)
     faults, healthy = failed_datasets(study), is_healthy(states)
-    lines = [f"study {study.name}: {len(states)} runs", *faults, *in_words(states)]
+    lines = [f"study {study.name}: {number_of(len(states), 'run')}", *faults, *in_words(states)]
     if files := missing(study):
         lines.append(f"{len(files)} {'file' if len(files) == 1 else 'files'} to be made by 'all', such as {files[0]}")
     if counts.keys() - ENDED:

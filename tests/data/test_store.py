@@ -65,7 +65,7 @@ def test_too_large_a_subset_and_an_unknown_source_are_refused_by_their_keys():
 def test_a_header_that_python_cannot_read_is_damage(folder):
     path = folder / "train_images.npy"
     path.write_bytes(path.read_bytes().replace(b"}", b"]", 1))
-    with pytest.raises(DamagedFile, match=r"train_images\.npy .*prepare <study> digits"):
+    with pytest.raises(DamagedFile, match=r"train_images\.npy .*prepare STUDY digits"):
         store.load(folder)
 
 
@@ -78,7 +78,7 @@ def test_a_report_of_damage_says_how_to_rebuild(folder, file, damage):
     if damage != "missing":
         path.write_bytes(content[: len(content) // 2] if damage == "cut off" else b"")
     remaining = {entry: entry.read_bytes() for entry in folder.iterdir()}
-    with pytest.raises(StaleOutput, match=rf"{file} .*prepare <study> digits") as caught:
+    with pytest.raises(StaleOutput, match=rf"{file} .*prepare STUDY digits") as caught:
         store.load(folder)
     # Where an array is missing the record is wrong: without it the workflow prepares the dataset again.
     record = folder / "provenance.json"

@@ -169,7 +169,7 @@ def test_another_machine_is_named_with_what_that_means(project):
     ended = call("compare", "tiny", "../xeon/results")
     assert "9 pairs, 8 of them identical" in ended.stdout
     assert "| Xeon" in ended.stdout and "by chaos alone: judge by means over trials" in ended.stdout
-    assert "only in A: 1 runs: digits/convnet/random-10/not (1)" in ended.stdout
+    assert "only in A: 1 run: digits/convnet/random-10/not (1)" in ended.stdout
     assert ended.returncode == 0 and "no difference: of" in ended.stdout
     for name in ("tiny", "varied"):
         exact = call("compare", name, "../xeon", "--exact")

@@ -215,7 +215,7 @@ def test_effort_counts_every_run_once(study):
     assert work["hours"].to_numpy() == pytest.approx(work["runs"].to_numpy() * 90 / 3600)
     assert set(work["minutes_a_run"]) == {1.5} and set(work["peak_memory_mb"]) == {100.0}
     assert "16 runs took 0.4 hours of wall-clock time" in took.caption and "on 1 thread each." in took.caption
-    assert f"a processor, 2 cores, float32, torch 2.6.0, commit {'0' * 40}." in took.caption
+    assert f"each. a processor, 2 cores, float32. torch 2.6.0, commit {'0' * 40}." in took.caption
     assert took.row("Retrain")[0] == "random 10 %"
 
 
@@ -225,6 +225,13 @@ def test_effort_sums_hours_and_has_the_median_minutes_and_the_peak_memory_of_run
     names = {"dataset": "d", "arch": "a", "scenario": "random-10", "method": "ft", "trial": range(3)}
     runs = effort_table._runs(pd.DataFrame(names | clocks | {"peak_memory_mb": [100.0, 300.0, 200.0]}))
     assert effort_table._sums(runs) == {"runs": 3, "hours": 3750 / 3600, "minutes_a_run": 1.5, "peak_memory_mb": 300.0}
+
+
+def test_effort_has_the_hours_of_each_machine():
+    stamps = {"device": ["new", "new", "old"], "cores": "2", "precision": "float32"}
+    runs = pd.DataFrame({"wall_seconds": [900.0, 900.0, 5400.0], "peak_memory_mb": 1.0} | stamps)
+    said = "By machine: 0.5 hours of 2 runs on new, 2 cores, float32; 1.5 hours of 1 run on old, 2 cores, float32"
+    assert effort_table._machines(runs) == said
 
 
 def test_effort_counts_a_variant_of_retrain_as_retrain():

@@ -210,6 +210,8 @@ def test_missing_results_are_refused_or_give_partial_files_beside_the_complete_o
             draw(study, name)
         for path, written in draw(study, name, partial=True).items():
             assert path.name == f"{name}.partial{path.suffix}" and written
+            if path.suffix in (".tex", ".md", ".html"):
+                assert f"python -m benchmark table {study.name} {name} --partial" in written.decode()
             assert path.suffix != ".md" or str(path.with_suffix(".csv")) in path.read_text()
         assert content(drawn[name]) == drawn[name]
     for name in ("gaps", "two", "taken", "far"):

@@ -2,7 +2,11 @@
 
 import torch
 
+from benchmark import paths
+from benchmark.files import write_record
 from benchmark.training.operators import LEAST, slow_operators
+from benchmark.workflow.preflight import other_precision
+from tests.pool import made_up_record
 from tests.project import call
 
 
@@ -23,3 +27,15 @@ def test_check_warns_of_a_slow_operator_and_goes_on(project, monkeypatch):
         monkeypatch.setattr("benchmark.training.operators.slow_operators", lambda precision, lines=lines: lines)
         done = call("check", "tiny", "--speed", check=True)
         assert done.stdout.endswith(warning) and "no mistakes" in done.stdout
+
+
+def test_runs_that_another_machine_computed_in_another_precision_are_counted(project):
+    study = project.study({"precision": "auto"})
+    assert other_precision(study, "bfloat16") == ""  # none is finished
+    for run, precision in zip(study.runs(), ("float32", "float32", "bfloat16"), strict=False):
+        record = paths.run(run.pool_path) / paths.RUN
+        record.parent.mkdir(parents=True)
+        write_record(record, made_up_record(run, stamp={"precision": precision}))
+    assert other_precision(study, "bfloat16").startswith("finished runs in float32: 2, and 'precision: auto' is bf")
+    assert other_precision(study, "float32").startswith("finished runs in bfloat16: 1, and ")
+    assert other_precision(project.study({"precision": "float32"}), "bfloat16") == ""

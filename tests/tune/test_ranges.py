@@ -72,7 +72,7 @@ def test_ranges_that_cannot_be_searched_are_refused(project):
         ({"ft": {"lr": [0.2, 0.1]}}, r"ft\.lr: 0\.2 to 0\.1: accepted is a lower and then a higher number"),
         ({"ft": {"lr": [0, 1]}}, r"tune\.ranges\.ft\.lr: 0 to 1: its orders of magnitude are searched"),
         ({"ft": {"schedule": [0, 1]}}, r"tune\.ranges\.ft: unknown setting 'schedule'"),
-        ({"*": {"momentum": [0.5, 1.5]}}, r"tune\.ranges\.\*: momentum: 1\.5: .* less than 1"),
+        ({"*": {"momentum": [0.5, 1.5]}}, r"tune\.ranges\.\*: momentum: 1\.5: accepted is a number below 1$"),
     ):
         with pytest.raises(BadInput, match=message):
             project.study(TUNE, {"tune": {"ranges": searched}})

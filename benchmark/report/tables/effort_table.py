@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.errors import number_of
 from benchmark.metrics.gaps import CELL
 from benchmark.names import ORIGINAL, RETRAIN, MethodName
 from benchmark.report import facts
@@ -14,7 +15,8 @@ from benchmark.report.style import architecture_label, dataset_label, method_lab
 from benchmark.report.tabular import Block, Column, Row, Table
 
 WORK = (ORIGINAL, RETRAIN, "unlearning")
-STAMPS = ("device", "cores", "precision", "torch", "commit", "threads")
+MACHINE = ["device", "cores", "precision"]
+NAMED = 3  # commits that the caption names
 
 
 def build(source: Source) -> Table:
@@ -29,15 +31,30 @@ def build(source: Source) -> Table:
         blocks.append(Block(_rows(pd.DataFrame([{"scenario": "", "work": "all"} | _sums(runs)])), "All"))
     columns = [Column("Work", heads=True), Column("Scenario", heads=True)]
     columns += map(Column, ("Runs", "Hours", "Minutes a run (median)", "Memory (MiB)"))
-    stamps = {column: facts.values(runs, column) for column in STAMPS}
+    threads, commits = facts.values(runs, "threads"), facts.values(runs, "commit").split(" and ")
+    more = f" and {len(commits) - NAMED} more" if len(commits) > NAMED else ""
     notes = [
         f"{len(runs)} runs took {_sums(runs)['hours']:.1f} hours of wall-clock time, start-up and evaluation included, "
-        f"on {stamps['threads']} thread{'s' * (stamps['threads'] != '1')} each",
-        "{device}, {cores} cores, {precision}, torch {torch}, commit {commit}".format(**stamps),
+        f"on {threads} thread{'s' * (threads != '1')} each",
+        _machines(runs),
+        f"torch {facts.values(runs, 'torch')}, commit {', '.join(commits[:NAMED])}{more}",
         "Memory: the peak of a run",
         "Tuning is not included" if source.study.includes_tuned else "",
     ]
     return source.table(columns, blocks, notes, data)
+
+
+def _machines(runs: pd.DataFrame) -> str:
+    """Name the machine; if there are several, with the hours and runs of each."""
+    groups = list(runs.fillna(dict.fromkeys(MACHINE, "unknown")).groupby(MACHINE))
+    named = {f"{device}, {cores} cores, {precision}": rows for (device, cores, precision), rows in groups}
+    if len(named) == 1:
+        return next(iter(named))
+    parts = (
+        f"{_sums(rows)['hours']:.1f} hours of {number_of(len(rows), 'run')} on {machine}"
+        for machine, rows in named.items()
+    )
+    return f"By machine: {'; '.join(parts)}"
 
 
 def _runs(metrics: pd.DataFrame) -> pd.DataFrame:
