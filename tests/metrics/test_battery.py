@@ -78,10 +78,40 @@ def test_a_perfect_unlearner_scores_as_its_null_and_others_higher(table: pd.Data
         if row["enough"] <= TRIALS:
             spread = row["high"] - row["low"] + row["null_high"] - row["null_low"]
             assert abs(row["value"] - row["null"]) < spread, audit
-    attacks = ["efficacy-auc", "efficacy-auc-standardised", "unseen-auc", "unseen-auc-calibrated", "rmia-auc"]
-    for method, expected in (("half", [1] * 5), (ORIGINAL, [1] * 5), ("shift", [1, 0, 0, 0, 0])):
+    attacks = [
+        "efficacy-auc-test",
+        "efficacy-auc",
+        "efficacy-auc-standardised",
+        "efficacy-auc-beyond",
+        "efficacy-auc-beyond-standardised",
+        "unseen-auc",
+        "unseen-auc-calibrated",
+        "rmia-auc",
+    ]
+    remembers = [0, *[1] * 7]
+    for method, expected in (("half", remembers), (ORIGINAL, remembers), ("shift", [1, 1, *[0] * 6])):
         detected = [int(rows.loc[(method, audit), "low"] > rows.loc[(method, audit), "null_high"]) for audit in attacks]
         assert detected == expected, method
+
+
+def test_an_attack_on_test_samples_shows_what_is_not_about_the_forgotten_ones(table: pd.DataFrame):
+    values = table.set_index(["audit", "method"])["value"]
+    for form in ("", "-standardised"):
+        beyond, attack = values[f"efficacy-auc-beyond{form}"], values[f"efficacy-auc{form}"]
+        assert abs(beyond["shift"]) < 0.02 and beyond["half"] > 0.15 and beyond[ORIGINAL] > 0.3
+        assert attack["half"] - beyond["half"] == pytest.approx(0.5, abs=0.02)
+    test = values["efficacy-auc-test"]
+    pd.testing.assert_series_equal(test + values["efficacy-auc-beyond"], values["efficacy-auc"], check_names=False)
+
+
+def test_test_samples_are_attacked_as_if_forgotten_in_the_same_trials():
+    forgotten = np.zeros((4, 5), bool)
+    forgotten[[0, 1], 0] = forgotten[[1, 2, 3], 3] = forgotten[2, 4] = True  # the last in one trial alone
+    like = Forgetting(np.arange(4), forgotten, ~forgotten).like(300)
+    patterns, counts = np.unique(like, axis=1, return_counts=True)
+    assert patterns.T.tolist() == [[False, True, True, True], [True, True, False, False]]
+    assert counts.min() > 100
+    assert not Forgetting(np.arange(4), forgotten[:, 4:], forgotten[:, 4:]).like(3).any()
 
 
 def test_held_out_samples_allow_the_strict_attack():

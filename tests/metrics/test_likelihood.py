@@ -113,7 +113,7 @@ def test_the_strict_attack_scores_a_half_if_nothing_is_remembered_and_else_more(
 @pytest.mark.parametrize("trials", [4, 5, 12])
 def test_the_null_of_the_attack_is_unbiased(trials: int):
     retrain, forgotten, _ = simulated(trials, 60_000, seed=trials)
-    rates = nulls.efficacy_of_retrain(retrain, forgotten)
+    rates = nulls.efficacy_by_halving(retrain, forgotten)
     assert rates.accuracy.mean() == pytest.approx(50, abs=0.5) and rates.auc.mean() == pytest.approx(0.5, abs=0.005)
 
 
@@ -122,7 +122,7 @@ def test_with_too_few_trials_or_samples_there_is_no_score():
     few = np.zeros(unlearned.shape, bool)
     few[:, : likelihood.LEAST_JUDGED - 1] = True
     assert np.isnan(efficacy(unlearned, retrain, few).auc).all()
-    assert np.isnan(nulls.efficacy_of_retrain(unlearned, np.ones(unlearned.shape, bool)).auc).all()
+    assert np.isnan(nulls.efficacy_by_halving(unlearned, np.ones(unlearned.shape, bool)).auc).all()
     assert np.isnan(efficacy(unlearned[:1], retrain[:1], few[:1] | True).auc).all()
 
 

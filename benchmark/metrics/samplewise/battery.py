@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from benchmark.metrics.samplewise.resampling import over_pairs
 from benchmark.names import RETRAIN
 
 PERCENTILE = 95  # of the samples' KLoM
+MARGINS = ("margin", "test_margin", "unseen_margin")
 COMPARED = ("disagreement", "confidence-difference", "tug-of-war", "tug-of-war-mia")
 
 COLUMNS = ["method", "audit", "trial", "value", "null", "pair", "enough"]
@@ -55,9 +57,10 @@ class MethodOutputs:
         return MethodOutputs(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     @property
-    def standardised_margin(self) -> Floats:
-        """The margins of the training samples, standardised by each model's test margins."""
-        return standardised(self.margin, self.test_margin)
+    def standardised(self) -> MethodOutputs:
+        """The same with all margins standardised by each model's test margins."""
+        margins: Any = {name: standardised(getattr(self, name), self.test_margin) for name in MARGINS}
+        return replace(self, **margins)
 
 
 class Battery:
@@ -70,27 +73,23 @@ class Battery:
 
     def audit(self, unlearned: MethodOutputs) -> Values:
         """Return one number per trial, (trials,), of each audit; NaN where there are too few trials."""
-        retrain, forgotten = self.retrain, self.forgetting.forgotten
-        standardised_margins = unlearned.standardised_margin, retrain.standardised_margin
         values = {
-            "average-gap": nulls.average_gap(unlearned.metrics, retrain.metrics),
-            **_named("efficacy-{}", efficacy(unlearned.margin, retrain.margin, forgotten)),
-            **_named("efficacy-{}-standardised", efficacy(*standardised_margins, forgotten)),
-            **_compared(unlearned, retrain, forgotten),
+            "average-gap": nulls.average_gap(unlearned.metrics, self.retrain.metrics),
+            **self._against_retrain(unlearned, efficacy),
+            **_compared(unlearned, self.retrain, self.forgetting.forgotten),
         }
         return self._complete(values, unlearned, leaving_out)
 
     @cached_property
     def null(self) -> Values:
         """The audits of Retrain in the unlearned model's place: see `benchmark.metrics.samplewise.nulls`."""
-        retrain, forgotten = self.retrain, self.forgetting.forgotten
+        halves = self._against_retrain(self.retrain, lambda _, margin, mask: nulls.efficacy_by_halving(margin, mask))
         values = {
-            "average-gap": nulls.average_gap_of_retrain(retrain.metrics),
-            **_named("efficacy-{}", nulls.efficacy_of_retrain(retrain.margin, forgotten)),
-            **_named("efficacy-{}-standardised", nulls.efficacy_of_retrain(retrain.standardised_margin, forgotten)),
+            "average-gap": nulls.average_gap_of_retrain(self.retrain.metrics),
+            **{name: nulls.of_exchanges(rates, self.trials) for name, rates in halves.items()},
             **{name: over_pairs([pair[name] for pair in self._pairs]) for name in COMPARED if self._pairs},
         }
-        return self._complete(values, retrain, nulls.of_references)
+        return self._complete(values, self.retrain, nulls.of_references)
 
     @property
     def pair(self) -> Values:
@@ -107,6 +106,28 @@ class Battery:
             | {"average-gap": np.abs(retrain.of(others).metrics - retrain.metrics).mean(axis=1)}
             for others in earlier
         ]
+
+    def _against_retrain(self, unlearned: MethodOutputs, attack: Callable[[Floats, Floats, Mask], Attack]) -> Values:
+        """Return an attack's measures, and its AUC on test samples and beyond it, by both forms of the margins."""
+        values: Values = {}
+        for form, first, second in (
+            ("", unlearned, self.retrain),
+            ("-standardised", unlearned.standardised, self._standardised_retrain),
+        ):
+            rates = attack(first.margin, second.margin, self.forgetting.forgotten)
+            on_test = attack(first.unseen_margin, second.unseen_margin, self._as_if_forgotten).auc
+            on_test = np.where(np.isnan(rates.auc), np.nan, on_test)  # shown beside the other, or not at all
+            measures = rates._asdict() | {"auc-test": on_test, "auc-beyond": rates.auc - on_test}
+            values |= {f"efficacy-{measure}{form}": value for measure, value in measures.items()}
+        return values
+
+    @cached_property
+    def _standardised_retrain(self) -> MethodOutputs:
+        return self.retrain.standardised
+
+    @cached_property
+    def _as_if_forgotten(self) -> Mask:
+        return self.forgetting.like(self.retrain.unseen_margin.shape[1])
 
     def _complete(self, values: Values, unlearned: MethodOutputs, contributions: Contributions) -> Values:
         """Add the audits computed alike for unlearned models and Retrain; blank those with too few trials."""

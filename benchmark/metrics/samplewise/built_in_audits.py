@@ -6,12 +6,15 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from benchmark.metrics.bootstrap import Indices
 from benchmark.metrics.samplewise import competition, klom
 from benchmark.metrics.samplewise.margins import Mask
 from benchmark.names import CHOSEN
 
 JUDGED = 100  # forgotten samples per trial that an attack needs, or half of them where they are few
+SEED = 20_255
 FITTED = 3  # trials: with one left out, two remain for a variance
 UNLIKE_TEST = ("unseen-auc", "rmia-auc")  # audits that compare forget with test samples, and do not calibrate
 
@@ -33,6 +36,17 @@ class Forgetting:
     def unseen(self) -> Mask:
         """What each trial's Retrain was not trained on."""
         return self.forgotten | self.held_out
+
+    def like(self, samples: int) -> Mask:
+        """Return a mask of other samples, (trials, samples), as if they were forgotten in the same trials.
+
+        Each of them gets the trials of a random sample that two trials or more forgot, so that an attack has as many
+        models for it. The mask is empty where there is no such sample.
+        """
+        shared = self.forgotten[:, self.forgotten.sum(axis=0) > 1]
+        if not shared.size:
+            return np.zeros((len(self.trials), samples), dtype=bool)
+        return shared[:, np.random.default_rng(SEED).integers(shared.shape[1], size=samples)]
 
     def overlap(self, mask: Mask) -> float:
         """Return the share of the other trials in whose mask a trial's forgotten sample is, on average.
@@ -97,6 +111,9 @@ AUDITS: Mapping[str, Audit] = {
     "average-gap": Audit(None, for_pairs),
     **_attack("efficacy-{}", for_attack),
     **_attack("efficacy-{}-standardised", for_attack),
+    "efficacy-auc-test": Audit(0.5, for_attack),
+    "efficacy-auc-beyond": Audit(0.0, for_attack),
+    "efficacy-auc-beyond-standardised": Audit(0.0, for_attack),
     "klom": Audit(None, for_models(klom.MODELS)),
     "klom-95": Audit(None, for_models(klom.MODELS)),
     "forgetting-quality": Audit(None, for_models(competition.MODELS)),

@@ -61,7 +61,7 @@ def by_memorisation(
         # A score counts the trials that held a sample out, too; the attack only those that forgot it.
         judged = shared.forgotten & (shared.forgotten.sum(axis=0) > 1)
         group = np.where(judged, np.round(np.clip(scores, 0, 1) * (len(GROUPS) - 1)), np.nan)
-        standardised = outputs.standardised_margin, retrain.standardised_margin
+        standardised = outputs.standardised.margin, retrain.standardised.margin
         margin, reference = (np.where(shared.forgotten, values, np.nan) for values in standardised)
         leave_one_out = [_aucs(margin[others], reference[others], group[others]) for others in other_trials]
         overall = _aucs(margin, reference, group)

@@ -8,7 +8,7 @@ differ in what they retained, which those of one trial would not.
 
 A method's models are independent of the Retrains that they are compared with. Retrains that judge one another are not:
 what raises one lowers another, and a mean over trials hardly varies. So a null's spread is that of halves, which have
-no model in common (`efficacy_of_retrain`), or that of single trials (`of_references`), and not that of the mean.
+no model in common (`efficacy_by_halving`), or that of single trials (`of_references`), and not that of the mean.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ def halved(statistic: Callable[[Indices, Indices], float], trials: int) -> Float
     return contributions(mean_over, trials)
 
 
-def efficacy_of_retrain(retrain: Floats, forgotten: Mask) -> Attack:
-    """Return the null of `efficacy`: an attack on the Retrains of one half of the trials against those of the other.
+def efficacy_by_halving(retrain: Floats, forgotten: Mask) -> Attack:
+    """Attack the Retrains of one half of the trials against those of the other, for each halving: (halvings,).
 
-    A pair is judged on the samples that both of its trials forgot.
+    A pair is judged on the samples that both of its trials forgot. `of_exchanges` makes the null of `efficacy` of it.
     """
     margin = np.where(forgotten, retrain, np.nan)
     rates = [nan_mean(np.transpose(against(margin[first], margin[second]))) for first, second in halves(len(margin))]
-    return Attack(*(_of_exchanges(measure, len(margin)) for measure in np.transpose(rates)))
+    return Attack(*np.transpose(rates))
 
 
-def _of_exchanges(by_halving: Floats, trials: int) -> Floats:
+def of_exchanges(by_halving: Floats, trials: int) -> Floats:
     """Return what trials contribute to a null, (trials,), from a number for each way to halve them, (halvings,).
 
     Exchanging models between two equal sides shows how much a number of equal sides varies. That of halves has half as
