@@ -32,7 +32,7 @@ AUDIT = "audit metrics gap-and-audit"
 PAPER = f"""{SMALL.replace("claims power", "")} table6 {" ".join(f"table{n}-vs-reported" for n in range(1, 11))}"""
 SHIPPED = {
     "quick": f"{SMALL} {AUDIT} relearning relearning-curves",
-    "cifar10-relearning": "relearning relearning-curves gaps",
+    "cifar10-relearning": "relearning relearning-curves gaps audit",
     "cifar10-small": f"{SMALL} {MORE} {AUDIT} not-forgotten",
     "cifar10-fair": "table2 table3 table9 table10 matched first-random-10 first-random-50 claims verdicts "
     "search hyperparameters audit metrics effort",

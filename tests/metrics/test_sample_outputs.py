@@ -68,6 +68,15 @@ def test_a_forgotten_class_is_compared_with_its_own_test_samples(table: pd.DataF
     assert 0.55 < rows.loc[("original", "unseen-auc"), "value"] < 0.65  # other classes would give a half
     assert rows.loc[("original", "unseen-auc"), "null"] == pytest.approx(0.5, abs=0.02)
     assert (rows["trials"] == 3).all() and rows.loc[("original", "efficacy-auc"), "value"] > 0.99
+    # The same attack is made on test samples of other classes, which nobody asked to forget.
+    assert rows.loc[("original", "efficacy-auc-beyond"), "value"] > 0.3
+    assert abs(rows.loc[("original", "efficacy-auc-test"), "value"] - 0.5) < 0.2
+
+
+def test_on_images_that_neither_was_trained_on_the_attack_finds_unlike_models_and_nothing_else(table: pd.DataFrame):
+    values = table[table["scenario"] == "random-50"].set_index(["method", "audit"])["value"]
+    assert values["salun", "efficacy-auc-test"] > 0.9 and abs(values["salun", "efficacy-auc-beyond"]) < 0.01
+    assert values["original", "efficacy-auc-beyond"] > 0.15
 
 
 def test_models_are_standardised_by_test_samples_of_other_classes_than_the_forgotten(monkeypatch: pytest.MonkeyPatch):

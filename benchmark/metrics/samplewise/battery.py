@@ -108,14 +108,17 @@ class Battery:
         ]
 
     def _against_retrain(self, unlearned: MethodOutputs, attack: Callable[[Floats, Floats, Mask], Attack]) -> Values:
-        """Return an attack's measures, and its AUC on test samples and beyond it, by both forms of the margins."""
+        """Return an attack's measures, and its AUC on test samples and beyond it, by both forms of the margins.
+
+        Where a class is forgotten, the test samples are those of the other classes.
+        """
         values: Values = {}
         for form, first, second in (
             ("", unlearned, self.retrain),
             ("-standardised", unlearned.standardised, self._standardised_retrain),
         ):
             rates = attack(first.margin, second.margin, self.forgetting.forgotten)
-            on_test = attack(first.unseen_margin, second.unseen_margin, self._as_if_forgotten).auc
+            on_test = attack(first.test_margin, second.test_margin, self._as_if_forgotten).auc
             on_test = np.where(np.isnan(rates.auc), np.nan, on_test)  # shown beside the other, or not at all
             measures = rates._asdict() | {"auc-test": on_test, "auc-beyond": rates.auc - on_test}
             values |= {f"efficacy-{measure}{form}": value for measure, value in measures.items()}
@@ -127,7 +130,7 @@ class Battery:
 
     @cached_property
     def _as_if_forgotten(self) -> Mask:
-        return self.forgetting.like(self.retrain.unseen_margin.shape[1])
+        return self.forgetting.like(self.retrain.test_margin.shape[1])
 
     def _complete(self, values: Values, unlearned: MethodOutputs, contributions: Contributions) -> Values:
         """Add the audits computed alike for unlearned models and Retrain; blank those with too few trials."""
