@@ -38,6 +38,7 @@ NAMES = {
     "confidence-difference": "Difference of confidence (points)",
     "tug-of-war": "ToW",
     "tug-of-war-mia": "ToW-MIA",
+    "known-beyond-test": "Against never seen: accuracy (points)",
     "unseen-auc": "Against never seen: AUC",
     "unseen-auc-calibrated": "Against never seen: AUC, calibrated",
     "rmia-auc": "Against never seen: AUC by RMIA",

@@ -3,7 +3,13 @@ import pytest
 
 from benchmark.data.splits import extreme
 from benchmark.errors import BadInput
-from benchmark.metrics.samplewise.agreement import TUG_OF_WAR_MIA, confidence_difference, disagreement, tug_of_war
+from benchmark.metrics.samplewise.agreement import (
+    TUG_OF_WAR_MIA,
+    confidence_difference,
+    disagreement,
+    known_beyond_test,
+    tug_of_war,
+)
 from benchmark.metrics.samplewise.memorisation import memorisation
 
 
@@ -22,6 +28,10 @@ def test_tug_of_war_is_a_product_over_retain_forget_and_test_samples():
     assert tug_of_war(metrics, retrain) == pytest.approx(0.9 * 0.9 * 0.95)
     assert tug_of_war(metrics, retrain, TUG_OF_WAR_MIA) == pytest.approx(0.9 * 0.8 * 0.95)
     assert tug_of_war(retrain, retrain) == 1
+
+
+def test_known_beyond_test_is_the_forget_accuracy_minus_the_test_accuracy():
+    assert known_beyond_test(np.array([[99.0, 20.0, 75.0, 60.0], [99.0, 30.0, 75.0, 0.0]])).tolist() == [5, -5]
 
 
 def test_memorisation_is_what_training_on_a_sample_adds_to_its_accuracy():

@@ -114,6 +114,21 @@ def test_test_samples_are_attacked_as_if_forgotten_in_the_same_trials():
     assert not Forgetting(np.arange(4), forgotten[:, 4:], forgotten[:, 4:]).like(3).any()
 
 
+def test_what_is_known_beyond_test_samples_is_memory_and_no_shift(table: pd.DataFrame):
+    values = table[table["audit"] == "known-beyond-test"].set_index("method")
+    assert values.loc["half", "low"] > 10 and values.loc[ORIGINAL, "low"] > values.loc["half", "high"]
+    for method in ("perfect", "shift"):  # a shift moves these test samples a little more than the forgotten ones
+        assert abs(values.loc[method, "value"]) < 1.5, method
+
+
+def test_the_null_of_a_difference_varies_as_independent_models_do():
+    rng = np.random.default_rng(0)
+    differences = rng.normal(size=(4000, 2, 6))
+    null = np.array([nulls.of_difference(retrain).std(ddof=1) / np.sqrt(6) for retrain in differences[:, 0]])
+    spread = (differences[:, 1] - differences[:, 0]).mean(axis=1).std()
+    assert np.sqrt((null**2).mean()) == pytest.approx(spread, rel=0.05)
+
+
 def test_held_out_samples_allow_the_strict_attack():
     rows = summary(by_trial(*simulated(trials=16, samples=1000, held_out=0.3)), []).set_index(["method", "audit"])
     assert rows.loc[("perfect", "u-lira-auc"), "value"] == pytest.approx(0.5, abs=0.02)

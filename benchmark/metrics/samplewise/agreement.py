@@ -40,6 +40,14 @@ def tug_of_war(metrics: Floats, reference: Floats, factors: tuple[str, ...] = TU
     return np.asarray((1 - np.abs(metrics - reference)[:, columns] / 100).prod(axis=1))
 
 
+def known_beyond_test(metrics: Floats) -> Floats:
+    """Return the accuracy on forget data minus that on test data, in points, from RA, UA, TA and MIA: (trials,).
+
+    What unlearning should leave of it is Retrain's. A model that is better or worse on all images does not stand out.
+    """
+    return np.asarray(100 - metrics[:, METRICS.index("ua")] - metrics[:, METRICS.index("ta")])
+
+
 def _mean(values: npt.NDArray[Any], mask: Mask) -> Floats:
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(mask, values, 0).sum(axis=1) / mask.sum(axis=1))

@@ -89,6 +89,11 @@ def of_references(aucs: Floats) -> Floats:
     return np.asarray(mean + np.sqrt(2) * (trials - 1) / trials * (by_trial - mean))
 
 
+def of_difference(retrain: Floats) -> Floats:
+    """Return the null of a number minus Retrain's, (trials,): two independent models vary by twice the variance."""
+    return np.asarray(np.sqrt(2) * (retrain - retrain.mean()))
+
+
 def average_gap(metrics: Floats, reference: Floats) -> Floats:
     """Return what each trial contributes to the average gap between means of metrics, (trials, 4), in points.
 
