@@ -12,13 +12,14 @@ import pandas as pd
 
 from benchmark import paths
 from benchmark.errors import BadInput
+from benchmark.metrics.bootstrap import mean_interval
 from benchmark.metrics.claims import CLAIMS
 from benchmark.metrics.claims.comparisons import ALL_ELSE_SAME
 from benchmark.metrics.evidence import Evidence, in_cell, leaders
 from benchmark.metrics.gaps import CELL, summarise
 from benchmark.metrics.reported import TRIALS, reported_means
-from benchmark.metrics.samplewise.battery import summary
-from benchmark.metrics.samplewise.built_in_audits import ideal
+from benchmark.metrics.samples import METRICS
+from benchmark.metrics.samplewise.agreement import known_beyond_test
 from benchmark.metrics.samplewise.standards import kendall
 from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNTESTED, verdicts
 from benchmark.names import RETRAIN, Cell, MethodName
@@ -29,7 +30,7 @@ from benchmark.report.summary import summaries
 from benchmark.results.frames import gathered_frame
 
 PAPER = "the paper"
-GAP, AUDIT, TAU = "avg_gap", "efficacy-auc", "tau"
+GAP, KEPT, TAU = "avg_gap", "known-beyond-test", "tau"
 OF_RETRAIN = ("ua", "ta", "mia")
 PRIMARY = {claim.key: claim for claim in CLAIMS if claim.primary}
 
@@ -37,7 +38,7 @@ PRIMARY = {claim.key: claim for claim in CLAIMS if claim.primary}
 class Number(NamedTuple):
     """One number at one scale in one scenario.
 
-    ``what`` is a metric of Retrain, `GAP` or `AUDIT` of the method ``subject``, `TAU` of the ranking by the quantity
+    ``what`` is a metric of Retrain, `GAP` or `KEPT` of the method ``subject``, `TAU` of the ranking by the quantity
     ``subject``, or a primary claim, about ``subject`` if made about several methods. ``rank`` is 1 for the smallest
     distance from Retrain; ``leads`` says that trials cannot tell it from that, ``collapsed`` that some trial collapsed.
     """
@@ -65,18 +66,12 @@ class Scale:
     name: str
     cells: dict[str, Cell]
     metrics: pd.DataFrame
-    audits: pd.DataFrame
     images: int | None = None
 
     @property
     def is_paper(self) -> bool:
         """Whether its numbers are printed means, without trials."""
         return self.name == PAPER
-
-    @property
-    def is_audited(self) -> bool:
-        """Whether any of its methods was audited."""
-        return bool(len(self.audits)) and bool(self.audits["value"].notna().any())
 
     @property
     def text(self) -> str:
@@ -107,14 +102,13 @@ def scales(source: Source) -> list[Scale]:
     if all(scale.cells for scale in studies) and (missing := [cell for cell in source.cells if cell not in available]):
         accepted = f"accepted are cells of {', '.join(source.output.studies)}, and the paper's"
         raise BadInput(f"{source.name}: cells: {missing[0]}: no results: {accepted}")
-    no_audits = pd.DataFrame(columns=[*CELL, "method", "audit", "trial", "value"])
-    return [*studies, *([Scale(PAPER, cells, _listed(source, printed, cells), no_audits)] if cells else [])]
+    return [*studies, *([Scale(PAPER, cells, _listed(source, printed, cells))] if cells else [])]
 
 
 def numbers(source: Source, shown_scales: list[Scale]) -> pd.DataFrame:
     """Return one row per number: ``scenario, scale``, the cell's ``dataset, arch``, and the fields of `Number`."""
     paper = {scenario: cell for scale in shown_scales if scale.is_paper for scenario, cell in scale.cells.items()}
-    printed = {scenario: _gaps_of_paper(source, cell) for scenario, cell in paper.items()}
+    printed = {scenario: _of_methods(source, reported_means(), cell, True) for scenario, cell in paper.items()}
     rows: list[dict[str, Any]] = []
     for scale in shown_scales:
         for scenario, cell in scale.cells.items():
@@ -130,9 +124,9 @@ def numbers(source: Source, shown_scales: list[Scale]) -> pd.DataFrame:
 
 def _gathered(source: Source, name: str) -> Scale:
     empty = pd.DataFrame(columns=[*CELL, "method", "trial"])
-    metrics, audits, predictions = (
+    metrics, predictions = (
         gathered_frame(name, what) if paths.gathered(name, what).is_file() else empty
-        for what in ("metrics", "audits", "predictions")
+        for what in ("metrics", "predictions")
     )
     cells: dict[str, Cell] = {}
     for cell in source.cells:
@@ -142,9 +136,7 @@ def _gathered(source: Source, name: str) -> Scale:
                     f"{source.name}: cells: {name} has both {earlier} and {cell}: accepted is one of a scenario"
                 )
             cells[cell.scenario] = cell
-    metrics, audits = (_listed(source, frame, cells) for frame in (metrics, audits))
-    audits = audits[audits["audit"] == AUDIT] if len(audits) else audits.assign(value=np.nan)
-    return Scale(name, cells, metrics, audits, _images(predictions, cells))
+    return Scale(name, cells, _listed(source, metrics, cells), _images(predictions, cells))
 
 
 def _listed(source: Source, frame: pd.DataFrame, cells: dict[str, Cell]) -> pd.DataFrame:
@@ -173,11 +165,14 @@ def _of_cell(source: Source, scale: Scale, cell: Cell) -> Iterator[Number]:
     retrain = metrics[metrics["method"] == RETRAIN]
     for metric in OF_RETRAIN:
         yield Number(metric, RETRAIN, float(retrain[metric].mean(skipna=False)))
-    gaps = _gaps_of_paper(source, cell) if scale.is_paper else _gaps(source, metrics, cell)
-    yield from gaps
-    if scale.is_audited:
-        yield from _audits(in_cell(scale.audits, cell), cell, gaps)
+    yield from _of_methods(source, metrics, cell, scale.is_paper)
     yield from _claims(scale, metrics)
+
+
+def _of_methods(source: Source, metrics: pd.DataFrame, cell: Cell, is_paper: bool) -> list[Number]:
+    metrics = in_cell(metrics, cell)
+    gaps = _gaps_of_paper(source, metrics) if is_paper else _gaps(source, metrics, cell)
+    return [*gaps, *_kept(metrics, cell, gaps, is_paper)]
 
 
 def _gaps(source: Source, metrics: pd.DataFrame, cell: Cell) -> list[Number]:
@@ -190,12 +185,17 @@ def _gaps(source: Source, metrics: pd.DataFrame, cell: Cell) -> list[Number]:
     return _ranked(gaps, {gap.subject: gap.value for gap in gaps}, leaders(metrics, cell, _may_lead(gaps)))
 
 
-def _gaps_of_paper(source: Source, cell: Cell) -> list[Number]:
+def _gaps_of_paper(source: Source, metrics: pd.DataFrame) -> list[Number]:
     """Return the average gaps of the printed means, since some printed gaps are slips; the smallest leads."""
-    printed = summarise(in_cell(reported_means(), cell)).set_index("method")[GAP].reindex(source.methods)
+    printed = summarise(metrics).set_index("method")[GAP].reindex(source.methods)
     gaps = [Number(GAP, str(method), float(value)) for method, value in printed.items()]
-    competing = printed[[competes(method) for method in printed.index]].dropna()
-    return _ranked(gaps, printed.to_dict(), {str(competing.idxmin())} if len(competing) else set())
+    return _ranked(gaps, printed.to_dict(), _first(printed))
+
+
+def _first(distances: pd.Series[float]) -> set[str]:
+    """Return the method that unlearns with the smallest distance; none without a number."""
+    competing = distances[[competes(method) for method in distances.index]].dropna()
+    return {str(competing.idxmin())} if len(competing) else set()
 
 
 def _may_lead(gaps: list[Number]) -> list[str]:
@@ -203,21 +203,20 @@ def _may_lead(gaps: list[Number]) -> list[str]:
     return [gap.subject for gap in gaps if competes(gap.subject) and np.isfinite(gap.value) and not gap.collapsed]
 
 
-def _audits(audits: pd.DataFrame, cell: Cell, gaps: list[Number]) -> list[Number]:
-    """Return the audit of each method that has a gap, ranked by its distance from what a perfect unlearner reads."""
-    perfect = ideal(AUDIT, cell.scenario, null=np.nan)
-    readings = {row.method: row for row in summary(audits, CELL).itertuples()}
-    values = [
-        gap._replace(what=AUDIT, value=reading.value, low=reading.low, high=reading.high)
-        for gap in gaps
-        if (reading := readings.get(gap.subject))
-    ]
-    # With a perfect reading in Retrain's place the distance is a gap, and methods are told apart as by gaps.
-    defined = audits.dropna(subset="value")
-    reference = defined.drop_duplicates("trial").assign(method=RETRAIN, value=perfect)
-    with_reference = pd.concat([defined[defined["method"] != RETRAIN], reference])
-    leading = leaders(with_reference, cell, _may_lead(gaps), columns=["value"])
-    return _ranked(values, {number.subject: abs(number.value - perfect) for number in values}, leading)
+def _kept(metrics: pd.DataFrame, cell: Cell, gaps: list[Number], is_paper: bool) -> list[Number]:
+    """Return what each method that has a gap knows of forget data beyond test data, more than Retrain does."""
+    known = metrics.assign(value=known_beyond_test(metrics[METRICS].to_numpy(dtype=float)))
+    retrain = known[known["method"] == RETRAIN].groupby("trial")["value"].mean()
+    known["value"] -= known["trial"].map(retrain)  # of each method over the trials that Retrain has, as gaps
+    by_method = dict(list(known.dropna(subset="value").groupby("method")["value"]))
+    values = []
+    for gap in gaps:
+        if np.isfinite(gap.value) and gap.subject in by_method:
+            low, high = mean_interval(by_method[gap.subject])
+            values.append(gap._replace(what=KEPT, value=float(by_method[gap.subject].mean()), low=low, high=high))
+    distances = {number.subject: abs(number.value) for number in values}
+    leading = _first(pd.Series(distances, dtype=float))
+    return _ranked(values, distances, leading if is_paper else leaders(known, cell, _may_lead(gaps), ["value"]))
 
 
 def _ranked(values: list[Number], distances: dict[str, float], leading: set[str]) -> list[Number]:
@@ -232,9 +231,9 @@ def _ranked(values: list[Number], distances: dict[str, float], leading: set[str]
 
 
 def _taus(numbers: list[Number], printed: list[Number]) -> Iterator[Number]:
-    """Yield Kendall's tau between the paper's ranking by average gap and those by average gap and by the audit."""
-    reference = {number.subject: number.rank for number in printed}
-    for what in (GAP, AUDIT):
+    """Yield Kendall's tau between the paper's rankings, by average gap and by what is kept, and those of a scale."""
+    for what in (GAP, KEPT):
+        reference = {number.subject: number.rank for number in printed if number.what == what}
         ranks = {number.subject: number.rank for number in numbers if number.what == what and np.isfinite(number.rank)}
         shared = [method for method in ranks if np.isfinite(reference.get(method, np.nan))]
         if len(shared) > 1:

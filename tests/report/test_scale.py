@@ -19,6 +19,7 @@ from benchmark.metrics.evidence import Evidence
 from benchmark.metrics.verdicts import verdicts
 from benchmark.report.draw import draw_table
 from benchmark.report.recompute import changed_results
+from benchmark.report.scales import KEPT
 from benchmark.report.style import method_colour
 from benchmark.report.summary import RUN_COLLAPSED
 from benchmark.results.frames import of_study
@@ -94,7 +95,7 @@ def write_all(tiny: Study, points=POINTS, **values: float) -> None:
 
 def test_each_study_stands_beside_the_others_and_the_paper(study):
     table = Drawn(study, "sizes")
-    scales = ["tiny: Avg. gap", "tiny: AUC", "other: not run yet", "the paper: Avg. gap"]
+    scales = ["tiny: Avg. gap", "tiny: Kept", "other: not run yet", "the paper: Avg. gap", "the paper: Kept"]
     assert table.rows[0][1:] == [*scales, "Reproduced at"]
     facts = "tiny: Digits, 200 images, ConvNet, 5 trials; other: not run yet; the paper: Digits, ConvNet, 10 trials."
     assert facts in table.caption
@@ -105,6 +106,27 @@ def test_each_study_stands_beside_the_others_and_the_paper(study):
     assert {table.row(label)[2] for label in gaps} == {"—"}
     # Two of the three pairs of methods are in the paper's order.
     assert table.row("τ with the paper’s ranking")[0] == "0.33"
+
+
+def test_what_is_kept_is_accuracy_on_forget_data_beyond_test_data_and_retrain(study):
+    tiny = Study.load("tiny")
+    for run in tiny.runs():
+        if run.name.method in METHODS:
+            ua = 10 + POINTS[run.name.method] * (1 + run.name.trial / 100)
+            write_run(tiny, str(run.name), at_gap(0) | {"ua": ua})
+    collect(tiny)
+    table = Drawn(study, "sizes")
+    # The paper's test accuracies are equal here: what is kept is by how much UA is below Retrain's.
+    assert [table.row(label)[4] for label in ("FT", "NegGrad+", "CoUn")] == ["−10.00 (3)", "**−2.00 (1)**", "−4.00 (2)"]
+    kept = table.data[(table.data["what"] == KEPT) & (table.data["scale"] == "tiny")].set_index("subject")
+    runs = of_study(tiny).metrics.query("scenario == 'random-50'").set_index(["method", "trial"])
+    known = 100 - runs["ua"] - runs["ta"]
+    for method in METHODS:
+        values = known[method] - known["retrain"]
+        assert kept.loc[method, "value"] == pytest.approx(values.mean())
+        assert kept.loc[method, "low"] < kept.loc[method, "value"] < kept.loc[method, "high"]
+    assert list(kept["rank"]) == list(kept["value"].abs().rank()) and kept["leads"][kept["rank"] == 1].all()
+    assert table.row("τ with the paper’s ranking")[1] == "0.33"
 
 
 def test_where_the_paper_has_none_of_the_cells_it_is_not_named(study):
@@ -118,8 +140,8 @@ def test_where_the_paper_has_none_of_the_cells_it_is_not_named(study):
 def test_a_claim_names_the_scales_that_reproduce_it(study):
     table = Drawn(study, "sizes")
     best = table.row("CoUn has the lowest average gap")
-    assert (best[0], best[3], best[4]) == ("1.02✓", "−0.50✗", "tiny")
-    assert table.row("adding CL lowers the average gap: FT")[4] == "all"
+    assert (best[0], best[3], best[5]) == ("1.02✓", "−0.50✗", "tiny")
+    assert table.row("adding CL lowers the average gap: FT")[5] == "all"
     assert table.row("…: NegGrad+")[0] == "1.53✓" and table.row("…: NegGrad+")[3] == "—"
 
 
@@ -160,14 +182,14 @@ def test_a_claim_about_the_term_is_of_the_methods_own_values_and_not_of_a_varian
 
 
 @pytest.mark.parametrize("fate", ["collapsed", "diverged"])
-def test_a_method_that_collapsed_or_diverged_leads_by_no_audit_either(study, fate):
+def test_a_method_that_collapsed_or_diverged_leads_by_what_is_kept_neither(study, fate):
     tiny = Study.load("tiny")
 
-    def by_audit() -> pd.DataFrame:
+    def by_kept() -> pd.DataFrame:
         data = Drawn(study, "sizes").data
-        return data[data["what"] == "efficacy-auc"].set_index("subject")
+        return data[(data["what"] == KEPT) & (data["scale"] == "tiny")].set_index("subject")
 
-    first = by_audit().query("leads").index[0]
+    first = by_kept().query("leads").index[0]
     if fate == "collapsed":
         write_run(tiny, "digits/convnet/original/trial-0", {"ra": 100})
         for trial in range(tiny.trials):
@@ -175,7 +197,7 @@ def test_a_method_that_collapsed_or_diverged_leads_by_no_audit_either(study, fat
     else:
         write_run(tiny, f"{CELL}/{first}/trial-0", at_gap(POINTS[first]), status=DIVERGED)
     collect(tiny)
-    after = by_audit()
+    after = by_kept()
     assert after["leads"].any() and first not in after.query("leads").index
     assert (first in after.query("collapsed").index) == (first in after.index) == (fate == "collapsed")
 
@@ -185,19 +207,12 @@ def test_numbers_are_those_of_the_studys_own_tables(study):
     tiny = Study.load("tiny")
     audits = Drawn(tiny, "audit").by_method("audit")["value"]
     for method in METHODS:
-        for column, audit in (("avg_gap", "average-gap"), ("efficacy-auc", "efficacy-auc")):
+        for column, audit in (("avg_gap", "average-gap"), (KEPT, "known-beyond-test")):
             assert numbers.loc[(column, method), "value"] == pytest.approx(audits[method, audit]), method
     claims = Drawn(tiny, "claims").data.set_index("claim")
     for key in ("best", "term"):
         assert [*numbers.loc[key, "value"]] == pytest.approx([*claims.loc[[key], "value"]])
         assert [*numbers.loc[key, "verdict"]] == [*claims.loc[[key], "verdict"]]
-
-
-def test_an_audit_ranks_methods_by_their_distance_from_a_perfect_unlearner(study):
-    data = Drawn(study, "sizes").data
-    audits = data[data["what"] == "efficacy-auc"].set_index("subject")
-    assert list(audits["rank"]) == list((audits["value"] - 0.5).abs().rank())
-    assert audits["leads"][audits["rank"] == 1].all()
 
 
 def test_the_table_is_out_of_date_when_another_studys_results_change(study):
@@ -211,7 +226,7 @@ def test_the_table_is_out_of_date_when_another_studys_results_change(study):
     assert expected_files()[:-1] == before[:-1] and expected_files()[-1] != before[-1]
     assert Study.load("tiny").output_fingerprint("audit") == fingerprint
     paths.gathered("tiny", "audits").unlink()
-    assert "tiny: AUC" not in Drawn(study, "sizes").rows[0] and len({*before, *expected_files()}) == len(before) + 1
+    assert Drawn(study, "sizes").rows and len({*before, *expected_files()}) == len(before) + 1
 
 
 def test_a_study_without_runs_is_complete_once_its_outputs_are_drawn(study):

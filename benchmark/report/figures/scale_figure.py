@@ -13,30 +13,29 @@ from matplotlib.lines import Line2D
 
 from benchmark.report.facts import competes
 from benchmark.report.figures.common import MARKERS, draw_daggers, legend_above, note_collapsed, page_wide
-from benchmark.report.scales import AUDIT, GAP, Scale, numbers, scales
+from benchmark.report.scales import GAP, KEPT, Scale, numbers, scales
 from benchmark.report.source import Source
 from benchmark.report.style import in_order, line_style, method_colour, method_label, scenario_label
 
-ROWS = {GAP: "Rank by average gap", AUDIT: "Rank by AUC\nagainst Retrain"}
+ROWS = {GAP: "Rank by average gap", KEPT: "Rank by what is kept\nof forget data"}
 HEIGHT, LEGEND = 1.75, 0.5  # inches: a row of panels, and the legend above them
 TICK_CHARACTERS = 12  # characters of a study's name that fit below a panel
 
 
 def build(source: Source) -> Figure:
-    """Return the figure: one column per scenario, ranks by average gap above and by the audit below, 1 on top.
+    """Return the figure: one column per scenario, ranks by average gap above and by what is kept below, 1 on top.
 
     One line per method. Filled markers lead: the first, and all that the trials cannot tell from it; for the paper only
-    the first. The audit's row is left out if no scale was audited.
+    the first.
     """
     drawn_scales = scales(source)
     data = numbers(source, drawn_scales)
     scenarios = list(dict.fromkeys(cell.scenario for cell in source.cells))
-    rows = [criterion for criterion in ROWS if criterion == GAP or (data["what"] == criterion).any()]
     methods = in_order(filter(competes, source.methods))
-    figure = page_wide(HEIGHT * len(rows) + LEGEND)
-    grid = figure.subplots(len(rows), len(scenarios), squeeze=False, sharex=True, sharey=True)
+    figure = page_wide(HEIGHT * len(ROWS) + LEGEND)
+    grid = figure.subplots(len(ROWS), len(scenarios), squeeze=False, sharex=True, sharey=True)
     names = [scale.name for scale in drawn_scales]
-    for criterion, panels in zip(rows, grid, strict=True):
+    for criterion, panels in zip(ROWS, grid, strict=True):
         panels[0].set_ylabel(ROWS[criterion])
         for scenario, axes in zip(scenarios, panels, strict=True):
             _panel(axes, data[(data["what"] == criterion) & (data["scenario"] == scenario)], names, methods)
