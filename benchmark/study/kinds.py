@@ -244,7 +244,7 @@ KINDS = {
         ),
         "metrics": Kind("how far each metric and audit can be trusted", _audited, by_epoch=True),
         "scale": Kind(
-            "gaps, audits, ranks and primary claims of several studies, side by side with the paper's numbers",
+            "gaps, what is kept, ranks and primary claims of several studies, side by side with the paper's numbers",
             of_studies=True,
         ),
     },
@@ -264,7 +264,7 @@ KINDS = {
         "relearning": Kind(
             "accuracy on forgotten images while a model is trained on all images", _relearned, derives=RELEARNING
         ),
-        "scale": Kind("ranks by average gap and by audit, from study to study and in the paper", of_studies=True),
+        "scale": Kind("ranks by average gap and by what is kept, study by study and in the paper", of_studies=True),
         "memorisation": Kind("whether memorised samples are the ones not forgotten", _memorised),
         "maps": Kind("t-SNE maps of features, of trial 0; the page shows UMAP too", _first_trial, derives=MAPS),
     },
