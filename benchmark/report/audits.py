@@ -97,7 +97,9 @@ def _family(audit: str) -> str:
 
 def epochs(study: Study) -> str:
     """Say which epochs numbers are of, where a study reports the best: samples are known for the last alone."""
-    return "Average gap and ToW: best epoch (oracle); all else: last epoch" if study.report_epoch == "best" else ""
+    if study.report_epoch != "best":
+        return ""
+    return "Average gap, accuracy and ToW: best epoch (oracle); all else: last epoch"
 
 
 def twins(data: pd.DataFrame) -> str:
