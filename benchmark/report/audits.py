@@ -38,7 +38,7 @@ NAMES = {
     "confidence-difference": "Difference of confidence (points)",
     "tug-of-war": "ToW",
     "tug-of-war-mia": "ToW-MIA",
-    "known-beyond-test": "Against never seen: accuracy (points)",
+    "kept": "Against never seen: kept (points)",
     "unseen-auc": "Against never seen: AUC",
     "unseen-auc-calibrated": "Against never seen: AUC, calibrated",
     "rmia-auc": "Against never seen: AUC by RMIA",
@@ -99,7 +99,7 @@ def epochs(study: Study) -> str:
     """Say which epochs numbers are of, where a study reports the best: samples are known for the last alone."""
     if study.report_epoch != "best":
         return ""
-    return "Average gap, accuracy and ToW: best epoch (oracle); all else: last epoch"
+    return "Average gap, what is kept and ToW: best epoch (oracle); all else: last epoch"
 
 
 def twins(data: pd.DataFrame) -> str:

@@ -115,7 +115,7 @@ def test_test_samples_are_attacked_as_if_forgotten_in_the_same_trials():
 
 
 def test_what_is_known_beyond_test_samples_is_memory_and_no_shift(table: pd.DataFrame):
-    values = table[table["audit"] == "known-beyond-test"].set_index("method")
+    values = table[table["audit"] == "kept"].set_index("method")
     assert values.loc["half", "low"] > 10 and values.loc[ORIGINAL, "low"] > values.loc["half", "high"]
     for method in ("perfect", "shift"):  # a shift moves these test samples a little more than the forgotten ones
         assert abs(values.loc[method, "value"]) < 1.5, method

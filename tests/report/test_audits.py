@@ -50,7 +50,7 @@ def test_the_first_row_is_a_perfect_unlearner_and_the_caption_names_what_is_not_
     assert table.rows[0][1:] == [
         "Avg. Gap ↓",
         *(f"Against Retrain: {name}" for name in ("AUC", "on test data", "standardised", "beyond test data")),
-        *(f"Against never seen: {name}" for name in ("accuracy (points)", "calibrated", "RMIA")),
+        *(f"Against never seen: {name}" for name in ("kept (points)", "calibrated", "RMIA")),
         "ToW ↑",
     ]
     assert "Not shown, because 5 trials cannot tell: KLoM (needs " in table.caption

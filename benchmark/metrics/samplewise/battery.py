@@ -76,7 +76,7 @@ class Battery:
         """Return one number per trial, (trials,), of each audit; NaN where there are too few trials."""
         values = {
             "average-gap": nulls.average_gap(unlearned.metrics, self.retrain.metrics),
-            "known-beyond-test": known_beyond_test(unlearned.metrics) - known_beyond_test(self.retrain.metrics),
+            "kept": known_beyond_test(unlearned.metrics) - known_beyond_test(self.retrain.metrics),
             **self._against_retrain(unlearned, efficacy),
             **_compared(unlearned, self.retrain, self.forgetting.forgotten),
         }
@@ -88,7 +88,7 @@ class Battery:
         halves = self._against_retrain(self.retrain, lambda _, margin, mask: nulls.efficacy_by_halving(margin, mask))
         values = {
             "average-gap": nulls.average_gap_of_retrain(self.retrain.metrics),
-            "known-beyond-test": nulls.of_difference(known_beyond_test(self.retrain.metrics)),
+            "kept": nulls.of_difference(known_beyond_test(self.retrain.metrics)),
             **{name: nulls.of_exchanges(rates, self.trials) for name, rates in halves.items()},
             **{name: over_pairs([pair[name] for pair in self._pairs]) for name in COMPARED if self._pairs},
         }
@@ -107,7 +107,7 @@ class Battery:
         return [
             _compared(retrain.of(others), retrain, forgetting.of(others).forgotten & forgetting.forgotten)
             | {"average-gap": np.abs(retrain.of(others).metrics - retrain.metrics).mean(axis=1)}
-            | {"known-beyond-test": known_beyond_test(retrain.of(others).metrics) - known_beyond_test(retrain.metrics)}
+            | {"kept": known_beyond_test(retrain.of(others).metrics) - known_beyond_test(retrain.metrics)}
             for others in earlier
         ]
 

@@ -121,7 +121,7 @@ AUDITS: Mapping[str, Audit] = {
     "confidence-difference": Audit(None, for_pairs),
     "tug-of-war": Audit(None, for_pairs),
     "tug-of-war-mia": Audit(None, for_pairs),
-    "known-beyond-test": Audit(0.0, for_pairs),
+    "kept": Audit(0.0, for_pairs),
     "unseen-auc": Audit(0.5, for_pairs),
     "unseen-auc-calibrated": Audit(0.5, for_attack),
     "rmia-auc": Audit(0.5, for_attack),

@@ -26,7 +26,7 @@ AVERAGE_GAP = "average-gap"
 AUDIT_LABELS = {  # shown beside the study's own audits
     "efficacy-auc": "AUC against Retrain",
     "efficacy-auc-beyond-standardised": "AUC, standardised,\nbeyond test data",
-    "known-beyond-test": "Accuracy beyond\ntest data (points)",
+    "kept": "Kept (points)",
 }
 PANEL_HEIGHT, LEGEND_LINE, LEGEND_COLUMNS = 1.75, 0.2, 4  # inches, and methods per line
 NULL: Any = {"color": "black", "linestyle": ":", "linewidth": 1}

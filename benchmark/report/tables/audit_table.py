@@ -24,7 +24,7 @@ SHOWN = {
     "efficacy-auc-standardised": (Column("standardised", AGAINST_RETRAIN), 3),
     "efficacy-auc-beyond-standardised": (Column("beyond test data", AGAINST_RETRAIN), 3),
     "efficacy-tpr": (Column("TPR (%)", AGAINST_RETRAIN), 1),
-    "known-beyond-test": (Column("accuracy (points)", NEVER_SEEN), 2),
+    "kept": (Column("kept (points)", NEVER_SEEN), 2),
     "unseen-auc-calibrated": (Column("calibrated", NEVER_SEEN), 3),
     "rmia-auc": (Column("RMIA", NEVER_SEEN), 3),
     "u-lira-auc": (Column("U-LiRA", NEVER_SEEN), 3),
@@ -80,8 +80,8 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
     omitted = [audit for audit in SHOWN if audit in supported and audit not in shown]
     against = "how well an attack on the margins of forgotten samples tells a method from its trial's Retrain"
     unseen = (
-        "by how many points a method's accuracy on forgotten samples exceeds that on test samples more than Retrain's "
-        "does; AUC of forgotten against test samples, calibrated by other trials' Retrains, and by RMIA"
+        "kept, by how many points accuracy on forgotten samples exceeds that on test samples more than Retrain's does; "
+        "AUC of forgotten against test samples, calibrated by other trials' Retrains, and by RMIA"
     )
     return [
         f"Mean {facts.over(count)} ± half of the {facts.INTERVAL}. The first row is a perfect unlearner: Retrain in "
