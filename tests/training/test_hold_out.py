@@ -57,7 +57,7 @@ def test_a_share_that_cannot_be_held_out_is_refused(empty):
         ({"hold_out": 10, "resample": ["split"]}, "Original would have seen"),
         (small | {"hold_out": 60, "figures": stages}, "hold_out: 60: .*2x20 forgets 40 %, so that nothing is retained"),
         (large | {"hold_out": 25}, "batch_size: 128: accepted is at most the 104 retain images"),
-        ({"hold_out": 91}, "less than or equal to 90"),
+        ({"hold_out": 91}, "hold_out: 91: accepted is a number of at most 90"),
     ]:
         with pytest.raises(BadInput, match=message):
             empty.study(change)
