@@ -21,7 +21,7 @@ class Study(PlannedStudy):
 
     @classmethod
     def load(cls, name: str, tuned: bool = True) -> Self:
-        """Read and check ``config/<name>.yaml``; raise `BadInput` for the first fault found, naming its place.
+        """Read and check ``config/<name>.yaml``; raise `BadInput` for the faults found first, naming their places.
 
         ``<name>-tuning``, the study of all that is trained to tune another, needs no file. Tuned values that the study
         includes override its hyperparameters, unless ``tuned`` is false. A fault that it takes over from a study that
