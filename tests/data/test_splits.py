@@ -93,7 +93,7 @@ def test_a_file_chooses_the_forgotten_samples_or_is_refused_by_name():
     for scenario, text, expected in (
         ("listed-mine", "# what somebody asked for\n7\n2\n\n3\n", [2, 3, 7]),
         ("memorised-30", SCORES, [0, 3, 6]),
-        ("typical-20", SCORES, [2, 5]),
+        ("typical-25", SCORES, [2, 5, 8]),
     ):
         path.write_text(text)
         chosen = splits.chosen_by(path, Scenario(scenario), 10)

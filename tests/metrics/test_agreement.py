@@ -1,8 +1,6 @@
 import numpy as np
 import pytest
 
-from benchmark.data.splits import extreme
-from benchmark.errors import BadInput
 from benchmark.metrics.samplewise.agreement import (
     TUG_OF_WAR_MIA,
     confidence_difference,
@@ -40,8 +38,3 @@ def test_memorisation_is_what_training_on_a_sample_adds_to_its_accuracy():
     assert memorisation(correct, trained) == pytest.approx([1.0, -0.5, -0.5])
     trained[1] = False  # leaves one model that was trained on the first two
     assert memorisation(correct, trained)[:2] == pytest.approx([np.nan] * 2, nan_ok=True)
-    scores = np.array([0.5, np.nan, -0.1, 0.9, 0.5, 0.0, 1.0, np.nan, 0.2, 0.3])
-    assert extreme(scores, 30, highest=True).tolist() == [0, 3, 6]
-    assert extreme(scores, 25, highest=False).tolist() == [2, 5, 8]
-    with pytest.raises(BadInput, match="9 samples are wanted, 8 of 10 have a score"):
-        extreme(scores, 90, highest=True)

@@ -39,14 +39,6 @@ def test_a_mean_has_students_interval_and_p():
     assert result.high - result.low == pytest.approx(high - low, rel=0.05)
 
 
-def test_a_difference_of_paired_trials_has_a_narrower_interval_than_its_parts():
-    shared = np.array([0.0, 5.0, -3.0, 2.0])
-    first, second = shared + np.array([1.0, 1.1, 0.9, 1.0]), shared
-    paired = estimate(lambda drawn: (first - second)[drawn].mean(axis=1), 4)
-    assert paired.low > 0.8
-    assert estimate(mean_of(first), 4).low < 0 < estimate(mean_of(first), 4).high
-
-
 def test_one_trial_and_equal_trials_prove_nothing():
     result = estimate(mean_of(VALUES), 1)
     assert result.value == 1.0 and np.isnan([result.low, result.high, result.p, result.sd]).all()

@@ -3,14 +3,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from benchmark.errors import BadInput
 from benchmark.metrics import gaps, reported
 
 REPORTED = Path(__file__).parents[2] / "paper_tables" / "reported"
-PERCENT = st.floats(0, 100, allow_nan=False)
 
 
 def runs(*rows: tuple[str, int, float, float, float, float], scenario: str = "random-10") -> pd.DataFrame:
@@ -31,6 +28,7 @@ def test_the_gaps_of_a_table_equal_a_hand_computation():
     # Means of Retrain 99.5, 5, 96, 11 and of FT 99.5, 2, 97, 8.
     assert summary.loc["ft", gaps.GAPS].tolist() == [0.0, 3.0, 1.0, 3.0]
     assert summary.loc["ft", "avg_gap"] == 1.75
+    assert gaps.summarise(HAND_MADE, reference="ft").set_index("method").loc["retrain", "avg_gap"] == 1.75
     assert summary.loc["retrain", [*gaps.GAPS, "avg_gap"]].tolist() == [0.0] * 5
     assert summary.loc["ft", ["pflops", "seconds"]].tolist() == [2.5, 1.0]
     assert summary["ua_sd"].tolist() == pytest.approx([2**0.5, 2**0.5])
@@ -100,21 +98,6 @@ def test_the_noise_floor_compares_each_retrain_with_the_mean_of_the_others():
     # One trial, or one that diverged, has none.
     for unknown in (table.head(1), HAND_MADE.assign(status=["diverged", "done", "done", "done"])):
         assert np.isnan(gaps.noise_floor(unknown)["noise_floor"].item())
-
-
-@settings(max_examples=10, deadline=None)
-@given(st.lists(st.tuples(PERCENT, PERCENT, PERCENT, PERCENT), min_size=2, max_size=5), st.data())
-def test_the_average_gap_is_symmetric_and_lies_between_the_gaps(rows: list[tuple[float, ...]], data: st.DataObject):
-    ft_rows = data.draw(st.lists(st.tuples(PERCENT, PERCENT, PERCENT, PERCENT), min_size=1, max_size=5))
-    retrain_runs = [("retrain", trial, *metrics) for trial, metrics in enumerate(rows)]
-    table = runs(*retrain_runs, *[("ft", trial, *metrics) for trial, metrics in enumerate(ft_rows)])
-    ft = gaps.summarise(table).set_index("method").loc["ft"]
-    retrain = gaps.summarise(table, reference="ft").set_index("method").loc["retrain"]
-    assert ft["avg_gap"] == pytest.approx(retrain["avg_gap"])
-    assert ft[gaps.GAPS].min() - 1e-9 <= ft["avg_gap"] <= ft[gaps.GAPS].max() + 1e-9
-    # A mean of distances is no smaller than the distance of means.
-    per_run = gaps.per_run_gaps(table)
-    assert per_run.loc[per_run["method"] == "ft", "avg_gap"].mean() >= ft["avg_gap"] - 1e-9
 
 
 def test_improvement_is_relative_to_the_gap_without_cl_as_in_the_paper():

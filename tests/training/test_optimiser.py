@@ -23,11 +23,6 @@ def test_schedules_give_the_known_learning_rates():
         assert [learning_rate(recipe, epoch) for epoch, _ in rates] == expected
 
 
-def test_the_cosine_falls_at_every_step():
-    rates = [learning_rate(COSINE, step / 10) for step in range(501)]
-    assert rates == sorted(set(rates), reverse=True)
-
-
 def test_one_cycle_is_that_of_torch():
     recipe, steps = Recipe(epochs=10, lr=0.4, final_lr=0.0, schedule="one-cycle"), 10_000
     optimiser = torch.optim.SGD(network().parameters(), lr=1.0)
