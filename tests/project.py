@@ -268,6 +268,13 @@ def call(*arguments: str, check: bool = False) -> subprocess.CompletedProcess[st
     return subprocess.CompletedProcess(arguments, status, output.getvalue(), errors.getvalue())
 
 
+def mistake(*arguments: str) -> str:
+    """Run a command that must refuse what it is given, with status 2 and one line, and return that line."""
+    done = call(*arguments)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and done.stderr.endswith("\n"), done
+    return done.stderr
+
+
 @contextlib.contextmanager
 def without_new_plugins() -> Iterator[None]:
     """On exit forget what was registered, plugins imported and a study's labels, as a new process would."""

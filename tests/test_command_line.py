@@ -15,7 +15,7 @@ from benchmark.files import write_parquet
 from benchmark.study.kinds import KINDS
 from benchmark.study.study import Study
 from tests.pool import run_folder
-from tests.project import CELL, call
+from tests.project import CELL, call, mistake
 
 COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
 
@@ -68,9 +68,8 @@ def test_a_mistake_is_one_line_and_status_2(project):
         ("figure tiny table2", "'table2' is a table, not a figure: 'python -m benchmark table tiny table2' draws it"),
         ("list method", "WHAT: unknown word 'method'; did you mean 'methods'?"),
     ]:
-        done = call(*arguments.split())
-        assert done.returncode == 2 and message in done.stderr, (arguments, done.stderr)
-        assert done.stderr.startswith("error: ") and done.stderr.endswith("\n") and done.stderr.count("\n") == 1
+        line = mistake(*arguments.split())
+        assert line.startswith("error: ") and message in line, (arguments, line)
 
 
 def test_the_list_of_commands_describes_each_in_one_line():
@@ -99,8 +98,7 @@ def test_init_writes_a_valid_study_and_never_replaces_one(project):
         file = paths.study_file(name)
         assert file.read_text().startswith("# yaml-language-server: $schema=schema.json\n")
         assert list(Study.load(name).outputs) == ["comparison"] and len(Study.load(name).runs()) == runs
-        repeated = call("init", name, *arguments)
-        assert repeated.returncode == 2 and f"{file} exists already" in repeated.stderr
+        assert f"{file} exists already" in mistake("init", name, *arguments)
     assert Study.load("new10").datasets["images"].size == 32  # their sizes differ
     for taken in ("tiny-tuning", "reported", "leaderboard"):
         assert f"study '{taken}': a name that is taken" in call("init", taken, "--extends", "tiny").stderr
@@ -118,8 +116,7 @@ def test_init_writes_a_valid_study_and_never_replaces_one(project):
         (("other", "--extends", ""), "study '': accepted is the name of a file"),
         (("other", "--images", ""), "--images '': accepted is a folder"),
     ]:
-        done = call("init", *arguments)
-        assert done.returncode == 2 and message in done.stderr and not paths.study_file(arguments[0]).exists()
+        assert message in mistake("init", *arguments) and not paths.study_file(arguments[0]).exists()
 
 
 def test_whatever_a_study_may_name_is_listed_and_completed_by_the_shell(project):
@@ -143,8 +140,7 @@ def test_whatever_a_study_may_name_is_listed_and_completed_by_the_shell(project)
         printed = call("list", kind, "tiny", check=True).stdout
         assert line in [re.split("  +", row) for row in printed.splitlines()], (kind, printed)
     with contextlib.chdir("/"):
-        elsewhere = call("list", "studies")
-    assert elsewhere.returncode == 2 and "error: no folder config here: accepted is a checkout" in elsewhere.stderr
+        assert "error: no folder config here: accepted is a checkout" in mistake("list", "studies")
     (paths.CONFIG / "folder.yaml").mkdir()
     (paths.CONFIG / "odd.yaml").write_text("trails: 1\n")
     listed = call("list", "studies", check=True).stdout.splitlines()
@@ -208,5 +204,4 @@ def test_unused_lists_what_no_study_shows_and_deletes_it_on_request(project):
     assert used.exists() and not old.exists() and written.exists()
     assert call("unused").stdout.startswith("nothing in results/ is unused")
     paths.study_file("tiny").unlink()
-    done = call("unused", "--remove")
-    assert done.returncode == 2 and "config: no study there" in done.stderr and used.exists()
+    assert "config: no study there" in mistake("unused", "--remove") and used.exists()
