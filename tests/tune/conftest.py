@@ -38,12 +38,18 @@ def pretend(count: int = 1) -> None:
         trial.study.tell(trial.number, gap)
 
 
-def begun(project, **values) -> Candidate:
-    """Return FT's first candidate, with other values if any are given; its Original and Retrain have been trained."""
+def references(project) -> Study:
+    """Train the Original and the Retrain that candidates need, and return their study."""
     tuning = Study.load("tiny-tuning")
     split(tuning, "digits", "random-10", 0)
     for name in ("original", "retrain"):
         project.run(tuning, project.name(name))
+    return tuning
+
+
+def begun(project, **values) -> Candidate:
+    """Return FT's first candidate, with other values if any are given; its Original and Retrain have been trained."""
+    references(project)
     journal = Journal(Study.load("tiny", tuned=False))
     journal.clean()
     pair, trial = journal.next()

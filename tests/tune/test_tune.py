@@ -6,12 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
 import yaml
-from optuna.trial import TrialState
 
 from benchmark import paths
 from benchmark.errors import BadInput
@@ -19,15 +16,13 @@ from benchmark.metrics import measure
 from benchmark.names import Cell
 from benchmark.results import records as results
 from benchmark.results.measured import members_stream
-from benchmark.study.prepare import split
 from benchmark.study.study import Study
-from benchmark.tune import search, tuned_file
+from benchmark.tune import search
 from benchmark.tune.candidate import WORST, average_gap, objective
 from benchmark.tune.journal import Journal
-from benchmark.tune.tuned_file import write
 from tests.pool import run_folder
-from tests.project import CELL, ORIGINAL, Project, call, environment
-from tests.tune.conftest import FT, TUNE, begun, candidates, pretend
+from tests.project import CELL, ORIGINAL, Project, call, environment, mistake
+from tests.tune.conftest import TUNE, begun, candidates, pretend, references
 
 
 @pytest.fixture(scope="module")
@@ -43,23 +38,6 @@ def tuned(prepared, tmp_path_factory):
 def searched(tuned, tmp_path, monkeypatch):
     """A copy of the project after the search."""
     return Project.copied(tuned[0], tmp_path / "project", monkeypatch)
-
-
-def test_every_method_first_tries_the_studys_own_values_and_then_multiples_of_its_learning_rate(project):
-    methods = ["neggrad-plus+cl", "salun", "scrub", "cu", "ft"]
-    project.study(TUNE, {"tables": {"table2": {"methods": methods}}})
-    pretend(count=3 * len(methods))
-    for method, tried in candidates().items():
-        own, *others = (values for values, _ in tried)
-        rates = [values.pop("lr") for values in (own, *others)]
-        assert rates == [rates[0], *(min(rate * rates[0], 0.4) for rate in (2, 0.5))], method
-        assert others == [own, own], method
-    # One beyond the range counts as its end, and is tried once; raising the budget of a search goes on with new rates.
-    project.study(TUNE, FT, {"tune": {"budget": 6, "rates": [2, 0.5, 100, 1000]}})
-    pretend()
-    assert candidates()["ft"][-1][0] == {"lr": 0.4}
-    pretend()
-    assert candidates()["ft"][-1][0]["lr"] != 0.4
 
 
 def test_a_place_for_the_results_that_cannot_be_written_is_named_before_anything_is_trained(tiny, monkeypatch):
@@ -135,20 +113,6 @@ def test_a_candidate_is_stamped_as_a_run_is(tiny, project):
     assert stamp == {key: candidate.stamp[key] for key in ("commit", "device", "precision")}
 
 
-def test_a_candidate_that_an_earlier_version_gave_up_has_used_its_budget_and_is_never_the_best(project):
-    project.study(TUNE, FT)
-    pretend()
-    journal = Journal(Study.load("tiny", tuned=False))
-    pair, trial = journal.next()
-    for key in ("history", "stamp"):
-        trial.set_user_attr(key, journal.best(pair).user_attrs[key])
-    trial.report(0.1, 1)
-    trial.study.tell(trial.number, state=TrialState.PRUNED)
-    assert journal.remaining() == 1 and journal.best(pair).value == 10.0
-    about = yaml.safe_load(write(journal).read_text())["about"]
-    assert (about["candidates"], about["given_up_half_way"]) == (2, 1)
-
-
 def test_the_status_of_a_search_counts_its_candidates_and_what_these_need(tiny, project):
     lines = call("status", "tiny-tuning", check=True).stdout.splitlines()
     unknown = "time left: unknown until the first candidate has finished"
@@ -164,74 +128,13 @@ def test_the_status_of_a_search_counts_its_candidates_and_what_these_need(tiny, 
     pretend(count=5)
     assert (paths.run(Study.load("tiny-tuning").run(ORIGINAL).pool_path) / paths.MODEL).is_file()
     assert call("status", "tiny-tuning", check=True).stdout == "search of tiny: 6 candidates tried, 0 left\n"
-    refused = call("status", "tiny-tuning", "--watch")
-    assert refused.returncode == 2 and "--watch: tiny-tuning is a search" in refused.stderr
-
-
-def test_the_time_left_is_that_of_each_pairs_candidates_so_far(tiny, monkeypatch):
-    journal = Journal(tiny)
-    assert journal.seconds_left(1) is None
-    pretend(3)  # two of one method, one of the other
-    journal = Journal(tiny)
-    seconds = {"ft": 10.0, "coun": 40.0}
-    taken = {pair: [SimpleNamespace(duration=timedelta(seconds=seconds[pair.method]))] for pair in journal.pairs}
-    tried = {pair: len(journal.ended(pair)) for pair in journal.pairs}
-    monkeypatch.setattr(journal, "ended", lambda pair: taken[pair] * tried[pair])
-    left = {pair.method: journal.tune.budget - tried[pair] for pair in journal.pairs}
-    assert sorted(left.values()) == [1, 2]
-    assert journal.seconds_left(2) == (10 * left["ft"] + 40 * left["coun"]) / 2
-
-
-def test_the_file_says_what_the_chosen_candidate_the_studys_own_and_an_oracle_reach(project):
-    project.study(TUNE, FT)
-    journal = Journal(Study.load("tiny", tuned=False))
-    for number, (gap, test_gap) in enumerate([(6.0, 7.0), (4.0, 5.0), (9.0, 3.0)]):
-        _, trial = journal.next()
-        history = [{"epoch": 2, "ra": 95.0, "pflops_executed": 1.5, "cpu_seconds": 7200.0}]
-        noted = {"history": history, "stamp": {"commit": "0", "device": "none", "precision": "float32"}}
-        for key, value in (noted | {"avg_gap": gap, "test_gap": test_gap}).items():
-            trial.set_user_attr(key, value)
-        if number == 1:
-            trial.set_user_attr("values", {"lr": 0.4})
-        trial.study.tell(trial.number, gap)
-    tuned = yaml.safe_load(write(journal).read_text())
-    assert tuned["hyperparameters"] == {CELL: {"ft": {"lr": 0.4}}}
-    assert tuned["found"][CELL]["ft"] == {
-        "candidates": 3,
-        "pflops": 4.5,
-        "avg_gap": 4.0,
-        "avg_gap_of_own_values": 6.0,
-        "test_gap": 5.0,
-        "oracle_test_gap": 3.0,
-        "edges": ["lr high"],
-    }
-    assert (tuned["about"]["core_hours"], tuned["about"]["left"]) == (6.0, 0)
-
-
-def test_a_learning_rate_beyond_which_none_was_tried_is_marked(project):
-    project.study(TUNE, FT)
-    for edges in ([], ["lr highest"], ["lr lowest"]):  # after the study's own value, its double and its half
-        pretend()  # the latest is the best
-        tuned = yaml.safe_load(write(Journal(Study.load("tiny", tuned=False))).read_text())
-        assert tuned["found"][CELL]["ft"]["edges"] == edges
-    assert tuned_file._end(0.1, [0.05, 0.1, 0.2]) == ""
-
-
-def test_the_gap_of_own_values_is_unknown_where_the_ranges_leave_them_out(project):
-    for highest, known in ((0.4, True), (0.02, False)):  # the study's learning rate is 0.05
-        study = project.study(TUNE, FT, {"tune": {"ranges": {"ft": {"lr": [0.001, highest]}}}})
-        pretend()
-        found = tuned_file.outcomes(Journal(study))[CELL]["ft"]
-        assert (found["avg_gap_of_own_values"] is not None) == known and found["avg_gap"] is not None
+    assert "--watch: tiny-tuning is a search" in mistake("status", "tiny-tuning", "--watch")
 
 
 @pytest.mark.parametrize("diverging", ["original", "retrain"])
 def test_a_reference_that_diverged_is_named_before_any_candidate_is_tried(project, diverging):
     project.study(TUNE, {"hyperparameters": {"*": {diverging: {"lr": 1e30}}}})
-    tuning = Study.load("tiny-tuning")
-    split(tuning, "digits", "random-10", 0)
-    for name in ("original", "retrain"):
-        project.run(tuning, project.name(name))
+    tuning = references(project)
     with pytest.raises(BadInput, match=f"reference {project.name(diverging)} of tiny-tuning diverged"):
         search._references(tuning, [Cell.parse(CELL)], 1)
     done = call("status", "tiny-tuning")
@@ -243,16 +146,6 @@ def test_the_status_of_a_search_counts_an_original_without_weights_as_left(tiny,
     Journal(tiny).clean()
     (paths.run(Study.load("tiny-tuning").run(ORIGINAL).pool_path) / paths.MODEL).unlink()
     assert "      1 done\n      1 left\n" in call("status", "tiny-tuning", check=True).stdout
-
-
-def test_without_a_candidate_of_this_configuration_tuned_values_are_left_alone(tiny):
-    pretend(count=2)
-    path = write(Journal(tiny))
-    before = path.read_text()
-    paths.journal("tiny").unlink()
-    with pytest.raises(BadInput, match="no candidate of this configuration"):
-        write(Journal(tiny))
-    assert path.read_text() == before
 
 
 @pytest.mark.slow
@@ -268,15 +161,8 @@ def test_every_method_gets_its_budget_and_the_values_are_used(searched, tuned):
     for method, trials in tried.items():
         best = min((value, values["lr"]) for values, value in trials)
         assert written["hyperparameters"][CELL][method]["lr"] == best[1]
-
-    # A study that includes them has them, and a child's own values win.
     study = searched.study(TUNE, {"tuned": "tiny"})
-    lr = written["hyperparameters"][CELL]["coun"]["lr"]
-    assert study.run(f"{CELL}/coun/trial-0").settings.lr == lr
-    assert study.untuned.run(f"{CELL}/coun/trial-0").settings.lr == 0.05
-    child = {"extends": "tiny", "hyperparameters": {"digits/convnet/*": {"coun": {"lr": 0.09}}}}
-    paths.study_file("child").write_text(yaml.safe_dump(child))
-    assert Study.load("child").run(f"{CELL}/coun/trial-0").settings.lr == 0.09
+    assert study.run(f"{CELL}/coun/trial-0").settings.lr == written["hyperparameters"][CELL]["coun"]["lr"]
 
     # No candidate leaves a run behind, and none is tried twice.
     runs = {path.parent for path in paths.RUNS.rglob(paths.RUN)} - {run_folder("tiny", ORIGINAL)}
@@ -307,64 +193,8 @@ def test_a_worker_ends_with_the_process_that_started_it(tiny):
     assert candidates() == {"ft": [], "coun": []}
 
 
-def test_another_configuration_starts_another_search(project):
-    project.study(TUNE)
-    pretend(count=6)
-    # Gaps are to Retrain, so that another one starts another search too.
-    for changed in ({"unlearning": {"epochs": 1}}, {"retrain": {"lr": 0.2}}):
-        project.study(TUNE, {"hyperparameters": {"*": changed}})
-        assert candidates() == {"ft": [], "coun": []}
-    project.study(TUNE)
-    assert len(candidates()["ft"]) == 3  # and the first is not lost
-    project.study(TUNE, {"tune": {"ranges": {"ft": {"lr": [0.01, 0.2]}}}})
-    assert {method: len(trials) for method, trials in candidates().items()} == {"ft": 0, "coun": 3}
-
-
-def test_a_half_written_line_of_the_journal_is_cut_off(tiny):
-    pretend(count=2)
-    tried = candidates()
-    with paths.journal("tiny").open("a") as file:
-        file.write('{"op_code": 4, "worker')
-    assert candidates() == tried
-    pretend()
-    assert sum(map(len, candidates().values())) == 3
-
-
-def test_a_candidate_that_was_killed_is_tried_again_and_counts_once(tiny):
-    pretend(count=2)
-    assert {method: len(trials) for method, trials in candidates().items()} == {"ft": 1, "coun": 1}  # in rounds
-    journal = Journal(Study.load("tiny", tuned=False))
-    pair, trial = journal.next()
-    values = journal.values(trial)
-    other_pair, _ = journal.next()
-    assert {pair.method, other_pair.method} == {"ft", "coun"} and journal.next() is None and journal.remaining() == 4
-
-    reopened = Journal(Study.load("tiny", tuned=False))  # both processes are gone
-    assert reopened.next() is None
-    reopened.clean()
-    repeated, trial = reopened.next()
-    assert (repeated.name, reopened.values(trial)) == (pair.name, values)
-    assert reopened.remaining() == 4
-
-
-def test_candidates_judged_with_another_utility_do_not_count(project):
-    pairs = [Journal(project.study(TUNE, {"tune": {"utility": utility}})).pairs for utility in (2.0, 2.0, 3.0)]
-    first, again, other = ([pair.name for pair in pair_list] for pair_list in pairs)
-    assert first == again and not set(first) & set(other)
-
-
 def test_a_search_with_nothing_left_to_try_trains_nothing(tiny, capfd):
     journal, trained = Journal(tiny), set(paths.RUNS.rglob(paths.RUN))
     pretend(count=journal.tune.budget * len(journal.pairs))
     assert search.tune("tiny", 1) == paths.tuned("tiny")
     assert "nothing left to try" in capfd.readouterr().out and set(paths.RUNS.rglob(paths.RUN)) == trained
-
-
-def test_reading_a_journal_leaves_it_as_it_is(tiny):
-    pretend(count=2)
-    before = paths.journal("tiny").read_bytes()
-    journal = Journal(tiny)
-    assert journal.remaining() > 0 and sum(len(journal.ended(pair)) for pair in journal.pairs) == 2
-    assert paths.journal("tiny").read_bytes() == before
-    paths.journal("tiny").unlink()
-    assert not any(Journal(tiny).ended(pair) for pair in journal.pairs) and not paths.journal("tiny").read_bytes()

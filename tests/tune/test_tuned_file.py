@@ -1,0 +1,81 @@
+"""The file of tuned values that a search writes, and what it says of how they were found."""
+
+import pytest
+import yaml
+from optuna.trial import TrialState
+
+from benchmark import paths
+from benchmark.errors import BadInput
+from benchmark.study.study import Study
+from benchmark.tune import tuned_file
+from benchmark.tune.journal import Journal
+from benchmark.tune.tuned_file import write
+from tests.project import CELL
+from tests.tune.conftest import FT, TUNE, pretend
+
+
+def test_the_file_says_what_the_chosen_candidate_the_studys_own_and_an_oracle_reach(project):
+    project.study(TUNE, FT)
+    journal = Journal(Study.load("tiny", tuned=False))
+    for number, (gap, test_gap) in enumerate([(6.0, 7.0), (4.0, 5.0), (9.0, 3.0)]):
+        _, trial = journal.next()
+        history = [{"epoch": 2, "ra": 95.0, "pflops_executed": 1.5, "cpu_seconds": 7200.0}]
+        noted = {"history": history, "stamp": {"commit": "0", "device": "none", "precision": "float32"}}
+        for key, value in (noted | {"avg_gap": gap, "test_gap": test_gap}).items():
+            trial.set_user_attr(key, value)
+        if number == 1:
+            trial.set_user_attr("values", {"lr": 0.4})
+        trial.study.tell(trial.number, gap)
+    tuned = yaml.safe_load(write(journal).read_text())
+    assert tuned["hyperparameters"] == {CELL: {"ft": {"lr": 0.4}}}
+    assert tuned["found"][CELL]["ft"] == {
+        "candidates": 3,
+        "pflops": 4.5,
+        "avg_gap": 4.0,
+        "avg_gap_of_own_values": 6.0,
+        "test_gap": 5.0,
+        "oracle_test_gap": 3.0,
+        "edges": ["lr high"],
+    }
+    assert (tuned["about"]["core_hours"], tuned["about"]["left"]) == (6.0, 0)
+
+
+def test_a_learning_rate_beyond_which_none_was_tried_is_marked(project):
+    project.study(TUNE, FT)
+    for edges in ([], ["lr highest"], ["lr lowest"]):  # after the study's own value, its double and its half
+        pretend()  # the latest is the best
+        tuned = yaml.safe_load(write(Journal(Study.load("tiny", tuned=False))).read_text())
+        assert tuned["found"][CELL]["ft"]["edges"] == edges
+    assert tuned_file._end(0.1, [0.05, 0.1, 0.2]) == ""
+
+
+def test_the_gap_of_own_values_is_unknown_where_the_ranges_leave_them_out(project):
+    for highest, known in ((0.4, True), (0.02, False)):  # the study's learning rate is 0.05
+        study = project.study(TUNE, FT, {"tune": {"ranges": {"ft": {"lr": [0.001, highest]}}}})
+        pretend()
+        found = tuned_file.outcomes(Journal(study))[CELL]["ft"]
+        assert (found["avg_gap_of_own_values"] is not None) == known and found["avg_gap"] is not None
+
+
+def test_a_candidate_that_an_earlier_version_gave_up_has_used_its_budget_and_is_never_the_best(project):
+    project.study(TUNE, FT)
+    pretend()
+    journal = Journal(Study.load("tiny", tuned=False))
+    pair, trial = journal.next()
+    for key in ("history", "stamp"):
+        trial.set_user_attr(key, journal.best(pair).user_attrs[key])
+    trial.report(0.1, 1)
+    trial.study.tell(trial.number, state=TrialState.PRUNED)
+    assert journal.remaining() == 1 and journal.best(pair).value == 10.0
+    about = yaml.safe_load(write(journal).read_text())["about"]
+    assert (about["candidates"], about["given_up_half_way"]) == (2, 1)
+
+
+def test_without_a_candidate_of_this_configuration_tuned_values_are_left_alone(tiny):
+    pretend(count=2)
+    path = write(Journal(tiny))
+    before = path.read_text()
+    paths.journal("tiny").unlink()
+    with pytest.raises(BadInput, match="no candidate of this configuration"):
+        write(Journal(tiny))
+    assert path.read_text() == before
