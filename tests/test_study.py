@@ -1,19 +1,15 @@
-"""A study once it is read: what it inherits, its hyperparameters, and its runs' names and fingerprints."""
+"""A study once it is read: what it inherits, its hyperparameters, and its runs and their names."""
 
 import hypothesis
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.methods import METHODS
-from benchmark.methods.contrastive import CoUn
 from benchmark.names import Cell, MethodName, RunName
-from benchmark.study.plan import SCALE_FRAMES
 from benchmark.study.study import Study
-from benchmark.workflow.targets import StudyFiles
 from tests.project import CELL, ORIGINAL
 
 
@@ -60,71 +56,6 @@ def test_only_selects_among_inherited_outputs_and_the_rest_is_still_checked(empt
 def test_a_low_learning_rate_is_accepted_where_another_entry_makes_it_right(empty):
     settings = {"unlearning": {"final_lr": 0}, "ft": {"lr": 5e-5}, "coun": {"lr": 6e-5}}
     assert empty.study(hyper("*", **settings)).run(f"{CELL}/coun/trial-0").settings.final_lr == 0
-
-
-def test_another_description_redraws_the_page_alone(empty):
-    plain, described = empty.study(), empty.study({"description": "another"})
-    assert plain.receipt("page") != described.receipt("page") and plain.fingerprint == described.fingerprint
-    assert StudyFiles(plain).page != StudyFiles(described).page
-
-
-def test_labels_and_colours_redraw_outputs_and_change_no_run(empty):
-    plain, named = empty.study(), empty.study({"labels": {"ft": "Fine-tuning"}, "colours": {"ft": "#123456"}})
-    assert [run.fingerprint for run in plain.runs()] == [run.fingerprint for run in named.runs()]
-    assert plain.output_fingerprint("table2") != named.output_fingerprint("table2")
-    assert plain.output_fingerprint("table2") == empty.study({"labels": {}}).output_fingerprint("table2")
-
-
-def test_the_margin_redraws_only_what_it_judges(empty):
-    tables = {"claims": {"kind": "claims"}, "verdicts": {"kind": "verdicts"}}
-    plain, same, other = (empty.study({"tables": tables} | margin) for margin in ({}, {"margin": 1.0}, {"margin": 2.0}))
-    changed = {name for name in plain.outputs if plain.output_fingerprint(name) != other.output_fingerprint(name)}
-    assert changed == {"claims", "verdicts"} and plain.fingerprint == same.fingerprint != other.fingerprint
-
-
-def test_outputs_are_redrawn_when_what_lies_behind_them_changes_at_another_epoch_or_if_one_code_is_required(empty):
-    cells = {"cells": [CELL], "methods": ["ft", "coun"]}
-    tables = {"claims": {"kind": "claims"}, "theory": {"kind": "theory"} | cells}
-    changes = ({}, {"view_pairs": 2}, {"one_code": True}, {"report_epoch": "best"})
-    plain, views, code, best = (empty.study({"tables": tables} | change) for change in changes)
-    names = {name: plain.output_fingerprint(name) for name in plain.outputs}
-    assert {"claims", "theory"} == {name for name, old in names.items() if views.output_fingerprint(name) != old}
-    for other in (code, best):
-        assert all(other.output_fingerprint(name) != old for name, old in names.items())
-
-
-def test_a_table_of_a_search_is_redrawn_when_the_search_has_found_more(empty):
-    paths.TUNED.mkdir(parents=True)
-    tables = {"search": {"kind": "search", "cells": [CELL], "methods": ["ft"]}}
-
-    def fingerprint(candidates: int) -> str:
-        found = {"hyperparameters": {CELL: {"ft": {"lr": 0.1}}}, "found": {CELL: {"ft": {"candidates": candidates}}}}
-        paths.tuned("tiny").write_text(yaml.safe_dump(found))
-        return empty.study({"tuned": "tiny", "tables": tables}).output_fingerprint("search")
-
-    assert fingerprint(5) != fingerprint(6)
-
-
-def test_outputs_whose_captions_speak_of_tuning_are_redrawn_when_it_begins_or_changes(empty):
-    paths.TUNED.mkdir(parents=True)
-    fingerprints = {empty.study().output_fingerprint("table2")}
-    for about in ({}, {"hold_out": 10}):  # the value is the study's own, so no run changes
-        found = {"about": about, "hyperparameters": {CELL: {"ft": {"momentum": 0.9}}}}
-        paths.tuned("tiny").write_text(yaml.safe_dump(found))
-        fingerprints.add(empty.study({"tuned": "tiny"}).output_fingerprint("table2"))
-    assert len(fingerprints) == 3
-
-
-def test_a_table_of_several_studies_may_show_its_own(empty):
-    tables = {"scale": {"kind": "scale", "cells": [CELL], "methods": ["ft"], "studies": ["tiny"]}}
-    before, other = empty.study({"tables": tables}), empty.study({"tables": tables}, hyper("*", ft={"lr": 0.07}))
-    receipts = before.receipt("scale"), before.receipt("collected")
-    assert other.receipt("scale") != receipts[0]
-    own = [paths.gathered("tiny", frame) for frame in SCALE_FRAMES]
-    assert StudyFiles(before).shown_by("scale") == own and not own[0].exists()  # so that they are made first
-    own[0].parent.mkdir(exist_ok=True)
-    own[0].write_text("gathered")
-    assert (before.receipt("scale"), before.receipt("collected")) == receipts
 
 
 RULES = [
@@ -259,74 +190,6 @@ def test_runs_are_all_that_outputs_show_with_originals_first(empty):
     expected = [ORIGINAL, *(f"{CELL}/{method}/trial-0" for method in ("retrain", "ft", "coun")), *class_8]
     assert [str(run.name) for run in study.runs()] == expected
     assert {str(run.name) for run in study.runs(["table8"])} == {ORIGINAL, *class_8}
-
-
-def test_a_setting_added_to_a_method_later_counts_only_where_it_is_not_at_its_default(empty):
-    slices = [empty.study().run(f"{CELL}/l1-sparse{text}/trial-0").slice for text in ("", "@l1_decay=false")]
-    assert "l1_decay" not in slices[0]["settings"] and slices[1]["settings"]["l1_decay"] is False
-
-
-def test_a_fingerprint_changes_with_what_determines_the_run_and_with_nothing_else(empty, monkeypatch):
-    methods = ("original", "retrain", "ft", "coun")
-
-    def runs(*change):
-        study = empty.study(*change)
-        return {name: study.run(study.run_name(Cell.parse(CELL), name, 0)) for name in methods}
-
-    before = runs()
-    for change, changed in [
-        ({}, set()),
-        ({"description": "x", "threads": 2, "map_samples": 10, "report_epoch": "best", "trials": 3}, set()),
-        (hyper("*", coun={"lambda": 2}), {"coun"}),
-        (hyper("*", ft={"lr": 0.01}), {"ft"}),
-        (hyper("*", unlearning={"lr": 0.01}), {"ft", "coun"}),
-        (hyper("*/*/random-10", training={"lr": 0.01}), {"retrain"}),
-        (hyper("*", training={"lr": 0.01}), set(methods)),
-        (hyper("*/*/original", training={"lr": 0.01}), {"original", "ft", "coun"}),
-        ({"seed": 2}, set(methods)),
-        ({"precision": "bfloat16"}, set(methods)),
-        ({"datasets": {"digits": {"subset": 100}}}, set(methods)),
-        ({"datasets": {"digits": {"augmentation": {"padding": 2}}}}, set(methods)),
-    ]:
-        after = runs(change)
-        assert {name for name in methods if before[name].fingerprint != after[name].fingerprint} == changed, change
-        # The path in the pool says which run it is, so another run lies elsewhere.
-        assert {name for name in methods if before[name].pool_path != after[name].pool_path} == changed, change
-    # It changes with the version of a method's code too.
-    monkeypatch.setattr(CoUn, "version", CoUn.version + 1)
-    assert {name for name, run in runs().items() if before[name].fingerprint != run.fingerprint} == {"coun"}
-
-
-def test_a_run_that_two_studies_share_has_one_path(empty):
-    first, second = empty.study(), empty.study({"trials": 5, "tables": {"table2": {"methods": ["not"]}}}, name="other")
-    name = "digits/convnet/class-8/ft/trial-0"
-    assert first.run(name).pool_path == second.run(name).pool_path and first.run(name).pool_path.startswith(f"{name}-")
-    splits = [study.split_of(study.run(name)).pool_path for study in (first, second)]
-    assert len(set(splits)) == 1 and splits[0].startswith("digits/class-8/trial-0-")
-
-
-def test_a_run_is_the_same_whether_its_name_or_the_study_gives_a_setting(empty):
-    varied = empty.study()
-    own = empty.study({"hyperparameters": {"*/*/class-8": {"coun": {"tau": 0.3}}}}, name="own")
-    name = "digits/convnet/class-8/coun/trial-0"
-    runs = [varied.run(name.replace("coun", "coun@tau=0.3")), own.run(name)]
-    assert runs[0].fingerprint == runs[1].fingerprint and runs[0].pool_path == runs[1].pool_path
-    assert runs[0].pool_path.startswith(f"{name}-") and runs[0].pool_path != varied.run(name).pool_path
-    derived = [study.derive("maps", run, "class-8").pool_path for study, run in zip((varied, own), runs, strict=True)]
-    assert derived[0] == derived[1]
-
-
-def test_an_output_is_drawn_again_where_only_the_names_of_its_runs_have_changed(empty):
-    def planned(tau):
-        table = {"table2": {"methods": ["coun@tau=0.1", "coun@tau=0.3"]}}
-        return empty.study({"hyperparameters": {"*": {"coun": {"tau": tau}}}, "tables": table})
-
-    first, second = planned(0.1), planned(0.3)
-    runs = [study.runs_of("table2") for study in (first, second)]
-    assert [run.fingerprint for run in runs[0]] == [run.fingerprint for run in runs[1]]
-    assert [run.shown_as for run in runs[0]] != [run.shown_as for run in runs[1]]
-    assert first.output_fingerprint("table2") != second.output_fingerprint("table2")
-    assert first.fingerprint != second.fingerprint
 
 
 def test_planning_a_study_imports_no_slow_library(empty):

@@ -90,6 +90,10 @@ def image_folder(tmp_path: Path, pngs: list[bytes]) -> Path:
     return tmp_path / "pictures"
 
 
+def folder_settings(path: Path) -> DatasetSettings:
+    return DatasetSettings(source="folder", path=str(path))
+
+
 def _cifar(name: str) -> Members:
     """Four images a batch; batch number k holds the value k in every pixel of red, 10 k of green, 20 k of blue."""
     ten = name == "cifar10"
@@ -161,6 +165,6 @@ def example(photos, image_folder, published) -> dict[str, tuple[str, DatasetSett
     return {
         "digits": ("digits", DatasetSettings(source="digits")),
         "parquet": ("photos", photos()),
-        "folder": ("pictures", DatasetSettings(source="folder", path=str(image_folder))),
+        "folder": ("pictures", folder_settings(image_folder)),
         "official": ("cifar10", DatasetSettings(source="official", path=str(published("cifar10").parent))),
     }

@@ -17,7 +17,7 @@ from benchmark.data import store
 from benchmark.data.images import decode
 from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
-from tests.data.conftest import encoded
+from tests.data.conftest import encoded, folder_settings
 
 
 class Payload:
@@ -57,7 +57,7 @@ def test_a_file_that_is_no_image_is_refused_by_its_place(photos, pngs, image_fol
     for image in IMAGES.values():
         assert "train-0.parquet row 1: image" in refused("photos", photos([pngs[0], image]))
         (image_folder / "train" / "cat" / "1.png").write_bytes(image)
-        assert "train/cat/1.png" in refused("pictures", DatasetSettings(source="folder", path=str(image_folder)))
+        assert "train/cat/1.png" in refused("pictures", folder_settings(image_folder))
 
 
 def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(monkeypatch):

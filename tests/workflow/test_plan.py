@@ -126,7 +126,7 @@ def test_only_what_a_change_concerns_is_planned(finished):
     jobs = after({"seed": 2})
     assert runs(jobs) == {str(run.name) for run in Study.load("tiny").runs()}
     assert len(jobs["split"]) == 2 and "prepare_digits" not in jobs
-    # tests/test_study.py covers which other changes change which run.
+    # tests/test_fingerprints.py covers which other changes change which run.
     assert "prepare_digits" in after({"datasets": {"digits": {"subset": 150}}})
 
 

@@ -1,0 +1,77 @@
+"""A plugin that breaks the contract of a method or an architecture is refused before anything is trained."""
+
+from tests.test_refused import refused, table2
+
+# A method "half", the second of the table, and the architecture of its cell.
+CLASS = "@METHODS.register('half')\nclass Half(Method):\n    "
+SETTINGS = f"from pydantic import field_validator\n{CLASS}class Settings(Recipe):\n        "
+MODEL = "@ARCHITECTURES.register('mine')\ndef mine(classes, image_shape):\n    return "
+PLUGINS = {
+    "@METHODS.register('half')\ndef half(model): ...": "accepted is a class derived from ",
+    "@METHODS.register('half')\nclass Half: ...": "accepted is a class derived from ",
+    f"{CLASS}class Settings: ...": "Settings: accepted is a class derived from ",
+    f"{CLASS}def prepair(self, model): ...": "'prepair' is no part of a method; did you mean 'prepare'",
+    f"{CLASS}contrastiv = True": "'contrastiv' is no part of a method; did you mean 'contrastive'",
+    f"{CLASS}def loss(self, outputs): ...": "loss(self, outputs): accepted is loss(self, outputs, batch, epoch)",
+    f"{CLASS}def prepare(self, model, *, rate): ...": "prepare(self, model, rate): accepted is prepare(self, model)",
+    f"{CLASS}def loss(self, outputs, batch, epoch): outputs['retain'].logits.sum()": "method Half: loss returns None",
+    f"{CLASS}loss = lambda self, outputs, batch, epoch: outputs['retain'].features[:, 0]": "a tensor of shape (32,)",
+    f"{CLASS}loss = lambda self, outputs, batch, epoch: outputs['retain'].features.sum().detach()": (
+        "loss returns a tensor without a gradient: accepted is one that follows from a part's features or logits"
+    ),
+    f"{CLASS}loss = lambda self, outputs, batch, epoch: outputs['forget'].features.sum()": (
+        "loss uses the outputs of 'forget': accepted is a part of its step, retain"
+    ),
+    f"{SETTINGS}share = 0.5": "All model fields require a type annotation",
+    f"{SETTINGS}share: set = {{1}}": "table2: method 'half': share: {1}: accepted is what JSON can hold: numbers, text",
+    f"{SETTINGS}@field_validator('lr')\n        def check(cls, value):\n            return value / 0": (
+        "hyperparameters of half: ZeroDivisionError: float division by zero (line 9)"
+    ),
+    "@METHODS.register\nclass Half(Method): ...": "accepted is a name, as in register('my-name')",
+    "METHODS.add('half', 'my_module')": "'my_module': accepted is a class, a function or 'module:name'",
+    "METHODS.add('half', 'json:half')": "method 'half' is 'json:half', and there is none",
+    "METHODS.add('my_half', Method)": "plugin.py': method name 'my_half'",
+    "METHODS.add('half', Method, label=3)": "method 'half': label 3: accepted is one line of text",
+    "METHODS.add('half', Method, label='Ft')": "labels: 'Ft' would stand for ft and half",
+    "METHODS.add('half', Method, colour='red')": "method 'half': colour 'red': accepted is '#RRGGBB'",
+    f"{CLASS}batches = lambda self, epoch: [{{'all': part}} for part in self.parts('retain', epoch)]": (
+        "plugins: 'half': method Half: paper_units has no entry for the part 'all' of its steps"
+    ),
+    f"{CLASS}paper_units = {{'retain': 3, 'forget': 3}}\n    batches = lambda self, epoch: "
+    "[{'forget': part} for part in self.parts('forget', epoch)]": "executed_units has no entry for the part 'forget'",
+    f"{CLASS}batches = lambda self, epoch: self.parts('retain', epoch)": "Half: batches returns [Part(",
+    f"{CLASS}batches = lambda self, epoch: None": "method Half: batches returns None: accepted is a list of steps",
+    f"{CLASS}batches = lambda self, epoch: [{{'retain': 3}}]": "gives the part 'retain' as 3: accepted is a benchmark.",
+    f"{CLASS}paper_units = {{'retain': -3}}": "an image of the part 'retain' costs -3: accepted is a number of forward",
+    f"{CLASS}executed_units = {{'retain': '3'}}": "an image of the part 'retain' costs '3'",
+    "import torch\nfrom benchmark.models.classifier import Classifier\n"
+    f"{MODEL}Classifier(torch.nn.Flatten(), torch.nn.Linear(64, classes + 1))": (
+        "architecture 'mine' gives logits of shape (2, 11) for 2 images and 10 classes: accepted is (2, 10)"
+    ),
+    f"{MODEL}None": "plugins: architecture 'mine' returns NoneType: accepted is a benchmark.",
+    **{
+        f"METHODS.add({name!r}, Method)": "accepted are lower-case words"
+        for name in ("Half", "half method", "half@x=1", "half+cl", "", "-half", "half\n")
+    },
+}
+
+
+def test_a_plugin_that_breaks_the_contract_is_refused(empty):
+    imports = (
+        "from benchmark.methods.base import Method, Recipe\nfrom benchmark.registry import ARCHITECTURES, METHODS\n"
+    )
+    file = empty.root / "plugin.py"
+    for code, message in PLUGINS.items():
+        file.write_text(f"{imports}{code}\n")
+        method, arch = "coun" if "mine" in code else "half", "mine" if "mine" in code else "convnet"
+        change = table2(cells=[f"digits/{arch}/random-10"], methods=["ft", method])
+        given = refused(empty, change | {"plugins": [str(file)]})
+        assert message in given and "further information" not in given, code
+    every = "[{'retain': Part(torch.arange(len(self.context.labels)), self.context.labels)}]"
+    imports = f"import torch\nfrom benchmark.methods.base import Part\n{imports}"
+    file.write_text(f"{imports}{CLASS}batches = lambda self, epoch: {every}\n")
+    change = table2(methods=["ft", "half"]) | {"plugins": [str(file)], "hold_out": 10}
+    assert "batches gives position 576: accepted are those of context.present" in refused(empty, change)
+    file.write_text(f"{imports}METHODS.add('training', Method)\n")
+    change = table2(methods=["ft", "training"]) | {"plugins": [str(file)]}
+    assert "method 'training': a group of hyperparameters has that name: call it otherwise" in refused(empty, change)
