@@ -18,7 +18,7 @@ def test_the_binned_attack_decides_as_the_reference_svc(kind):
     # With this seed, a single fit on the bins decides 0.07 % of saturated confidences otherwise.
     members, nonmembers, queries = confidences(kind, 3_000, 3_000, seed=7)
     if kind is SATURATED:
-        assert np.mean(members == 1) > 0.2  # which uniform bins get wrong
+        assert np.mean(members == 1) > 0.2
     reference = SVC(C=3, gamma="auto", kernel="rbf")
     reference.fit(np.r_[members, nonmembers].reshape(-1, 1), np.repeat([1, 0], 3_000))
     exact = reference.predict(queries.reshape(-1, 1)) == 1
@@ -59,6 +59,13 @@ def test_bins_keep_count_sum_and_order_and_never_split_equal_values(values: list
         assert (np.diff(points) > -1e-12).all()
         # All copies of the commonest value lie in one bin.
         assert weights.max() >= np.unique(array, return_counts=True)[1].max()
+
+
+def test_bins_resolve_a_saturated_distribution():
+    values = np.r_[np.ones(5000), 1 - np.geomspace(1e-5, 1, 5000)]
+    points, weights = mia.quantile_bins(values, 100)
+    assert points[-1] == 1 and weights[-1] == 5000  # the copies of 1 have a bin of their own
+    assert weights[:-1].max() < 300  # of even bins, one would hold 3000 of the others
 
 
 def test_confidence_is_the_probability_of_the_true_label_in_float32():

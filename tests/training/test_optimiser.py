@@ -24,12 +24,12 @@ def test_schedules_give_the_known_learning_rates():
 
 
 def test_one_cycle_is_that_of_torch():
-    recipe, steps = Recipe(epochs=10, lr=0.4, final_lr=0.0, schedule="one-cycle"), 10_000
+    recipe, steps = Recipe(epochs=10, lr=0.4, final_lr=0.0, schedule="one-cycle"), 1_000
     optimiser = torch.optim.SGD(network().parameters(), lr=1.0)
     theirs = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.4, total_steps=steps + 1, final_div_factor=1e9)
     for step in range(steps):
-        if step % 500 == 0:  # torch is a step behind: it counts to the last step of each phase
-            assert learning_rate(recipe, 10 * step / steps) == pytest.approx(theirs.get_last_lr()[0], abs=2e-4)
+        # torch is a step behind: it counts to the last step of each phase
+        assert learning_rate(recipe, 10 * step / steps) == pytest.approx(theirs.get_last_lr()[0], abs=2e-3)
         optimiser.step()
         theirs.step()
 
