@@ -1,5 +1,6 @@
 """What every test gets: one thread, no GPU, a copy of a small prepared project, and clean registries."""
 
+import contextlib
 import gc
 import os
 import shutil
@@ -67,8 +68,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from benchmark.study.prepare import prepare, split
 
     root = tmp_path_factory.mktemp("prepared")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
+    with contextlib.chdir(root):
         project = Project(root)
         study = project.study()
         prepare(study, "digits")

@@ -137,6 +137,14 @@ class Project:
                 continue
             return Ended(run_folder(study, name), status, job, starts, passed + job.pauses)
 
+    def run_all(self, study: Study) -> None:
+        """Do the runs of a study that have not been done, Originals first."""
+        from benchmark.results.records import is_there
+
+        for run in study.runs():
+            if not is_there(run):
+                self.run(study, str(run.name))
+
     def job(self, study: Study, name: str, stop_at: int | None = None) -> Any:
         """Return a job that is told to stop at one of its pauses, and records its trainer and what this loads.
 

@@ -32,24 +32,17 @@ SMALL = {"trials": 1, "tables": {"table2": {"methods": ["ft"]}, "table8": None}}
 
 
 @pytest.fixture(scope="module")
-def committed(prepared, tmp_path_factory):
-    """A study of two runs, gathered and committed."""
+def prepared(prepared, tmp_path_factory):
+    """A study of two runs, gathered and committed; every test gets a copy."""
     with pytest.MonkeyPatch.context() as patch:
         project = Project.copied(prepared, tmp_path_factory.mktemp("published") / "project", patch)
         study = project.study(SMALL, {"published": True})
-        for method in ("retrain", "ft"):
-            project.run(study, project.name(method))
+        project.run_all(study)
         collect(study)
         git("init", "-q")
         git("add", "results/tiny-metrics.parquet")
         git("commit", "-qm", "results")
     return project.root
-
-
-@pytest.fixture
-def project(committed, tmp_path, monkeypatch):
-    """A copy of the project with what is committed."""
-    return Project.copied(committed, tmp_path / "project", monkeypatch)
 
 
 @pytest.fixture

@@ -17,8 +17,7 @@ INTACT = "files are intact"
 
 def test_verify_names_every_forged_number(project):
     study = project.study({"trials": 1, "tables": {"table2": {"methods": ["original", "ft"]}, "table8": None}})
-    for run in study.runs():
-        project.run(study, str(run.name))
+    project.run_all(study)
     for command in (["collect", "tiny"], ["table", "tiny", "table2"], ["page", "tiny"]):
         call(*command, check=True)
     assert INTACT in call("verify", "tiny", "--recompute", check=True).stdout
@@ -51,15 +50,13 @@ def test_runs_of_an_unfinished_study_are_missing_and_do_not_come_out_otherwise(p
     study = project.study({"trials": 1, "tables": {"table2": {"methods": ["ft"]}, "table8": None}})
     missing = call("verify", "tiny", "--recompute").stdout
     assert " missing, " in missing and "come out otherwise" not in missing
-    for run in study.runs():
-        project.run(study, str(run.name))
+    project.run_all(study)
     folder = run_folder(study, f"{CELL}/ft/trial-0")
     history = pd.read_parquet(folder / paths.HISTORY)
     write_parquet(folder / paths.HISTORY, history.assign(mia=42.0))
     record = read_record(folder / paths.RUN)
-    write_record(
-        folder / paths.RUN, record | {"sha256": record["sha256"] | {paths.HISTORY: sha256(folder / paths.HISTORY)}}
-    )
+    record["sha256"][paths.HISTORY] = sha256(folder / paths.HISTORY)
+    write_record(folder / paths.RUN, record)
     (run_folder(study, project.original) / paths.RUN).unlink()
     errors = call("verify", "tiny", "--recompute").stdout
     assert re.search(r"^1 that come out otherwise, \d+ missing, ", errors) and "mia is " in errors
