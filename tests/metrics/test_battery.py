@@ -160,9 +160,9 @@ def test_klom_is_summarised_by_its_mean_and_its_95th_percentile(few_trials_are_e
 def test_forgetting_quality_counts_the_models_of_the_smaller_half(few_trials_are_enough, monkeypatch):
     counts = []
     monkeypatch.setattr(competition, "quality", lambda _, models: counts.append(models) or 0.0)
-    methods, forgetting = simulated(trials=10, samples=60)
+    methods, forgetting = simulated(trials=6, samples=60)
     by_trial(methods, forgetting)
-    first, second = (forgetting.forgotten[list(half)].sum(axis=0) for half in list(nulls.halves(10))[-1])
+    first, second = (forgetting.forgotten[list(half)].sum(axis=0) for half in list(nulls.halves(6))[-1])
     smaller = np.minimum(first, second)
     assert counts[-1].tolist() == smaller[smaller > 0].tolist()
 
