@@ -134,14 +134,12 @@ def test_without_a_terminal_lines_are_printed_at_each_change_and_failures_named(
 
 
 def test_a_study_that_is_done_is_printed_once(project, study):
-    for method in ("retrain", "ft"):
-        project.run(study, f"{CELL}/{method}/trial-0")
+    project.run_all(study)
     assert call("status", "tiny", "--watch", check=True).stdout == "tiny: 3 done, of 3\n"
 
 
 def test_watching_ends_at_a_damaged_run_and_names_it(project, study):
-    for method in ("retrain", "ft"):
-        project.run(study, f"{CELL}/{method}/trial-0")
+    project.run_all(study)
     record = run_folder(study, FT) / paths.RUN
     record.write_bytes(record.read_bytes()[:50])
     done = call("status", "tiny", "--watch")

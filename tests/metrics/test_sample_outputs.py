@@ -1,5 +1,6 @@
 """The audits of the committed runs of cifar10-small, and the samples that they read."""
 
+import contextlib
 import dataclasses
 from types import SimpleNamespace
 
@@ -40,8 +41,7 @@ def reader(scenarios: list[str], methods: list[str]) -> OutputsReader:
 
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
+    with contextlib.chdir(ROOT):
         trials = reader(["random-10", "random-50", "class-truck"], ["original", "salun", "coun"]).audits()
     return summary(trials, CELL)
 
@@ -127,8 +127,7 @@ def test_a_study_with_held_out_images_is_attacked_in_the_strict_form(project):
     )
     for trial in range(study.trials):
         split(study, "digits", "random-50", trial)
-    for run in study.runs():
-        project.run(study, str(run.name))
+    project.run_all(study)
     outputs = OutputsReader(study, study.runs(), study.cells, frames.of_study(study).metrics).outputs(study.cells[0])
     for trial in range(study.trials):
         folder = paths.run(study.run(f"{cell}/retrain/trial-{trial}").pool_path)

@@ -56,8 +56,7 @@ def test_gathered_results_alone_name_the_run_as_a_command_takes_it(study):
 def test_a_run_made_by_an_edited_copy_of_the_package_is_named_and_refused(project):
     settings = {"trials": 1, "tables": {"table2": {"methods": ["original", "ft"]}, "table8": None}}
     study = project.study(settings)
-    for run in study.runs():
-        project.run(study, str(run.name))
+    project.run_all(study)
     assert TWO_VERSIONS not in Drawn(study, "table2").caption
     edited = shutil.copytree(ROOT / "benchmark", project.root / "benchmark") / "metrics" / "mia.py"
     text, original, replacement = edited.read_text(), "return float(100.0 *", "return float(50.0 *"
