@@ -73,8 +73,7 @@ def test_every_shipped_study_exists_with_all_its_outputs_and_has_runs():
 def test_every_output_is_a_target_of_the_workflow_and_listing_them_needs_no_number_of_cores(empty):
     empty.add_workflow()
     shutil.copytree(ROOT / paths.REPORTED, paths.REPORTED)
-    listing = "--list-target-rules"
-    for study, option in (("cifar10-small", listing), ("paper-smoke", listing), ("quick", "--unlock")):
+    for study, option in (("paper-smoke", "--list-target-rules"), ("quick", "--unlock")):
         command = [sys.executable, "-m", "snakemake", option, "--config", f"study={study}"]
         done = subprocess.run(command, env=environment(), capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
