@@ -2,6 +2,11 @@
 
 from tests.test_refused import refused, table2
 
+IMPORTS = """import torch
+from benchmark.methods.base import Method, Part, Recipe
+from benchmark.models.classifier import Classifier
+from benchmark.registry import ARCHITECTURES, METHODS
+"""
 # A method "half", the second of the table, and the architecture of its cell.
 CLASS = "@METHODS.register('half')\nclass Half(Method):\n    "
 SETTINGS = f"from pydantic import field_validator\n{CLASS}class Settings(Recipe):\n        "
@@ -25,7 +30,7 @@ PLUGINS = {
     f"{SETTINGS}share = 0.5": "All model fields require a type annotation",
     f"{SETTINGS}share: set = {{1}}": "table2: method 'half': share: {1}: accepted is what JSON can hold: numbers, text",
     f"{SETTINGS}@field_validator('lr')\n        def check(cls, value):\n            return value / 0": (
-        "hyperparameters of half: ZeroDivisionError: float division by zero (line 9)"
+        "hyperparameters of half: ZeroDivisionError: float division by zero (line 11)"
     ),
     "@METHODS.register\nclass Half(Method): ...": "accepted is a name, as in register('my-name')",
     "METHODS.add('half', 'my_module')": "'my_module': accepted is a class, a function or 'module:name'",
@@ -44,7 +49,6 @@ PLUGINS = {
     f"{CLASS}batches = lambda self, epoch: [{{'retain': 3}}]": "gives the part 'retain' as 3: accepted is a benchmark.",
     f"{CLASS}paper_units = {{'retain': -3}}": "an image of the part 'retain' costs -3: accepted is a number of forward",
     f"{CLASS}executed_units = {{'retain': '3'}}": "an image of the part 'retain' costs '3'",
-    "import torch\nfrom benchmark.models.classifier import Classifier\n"
     f"{MODEL}Classifier(torch.nn.Flatten(), torch.nn.Linear(64, classes + 1))": (
         "architecture 'mine' gives logits of shape (2, 11) for 2 images and 10 classes: accepted is (2, 10)"
     ),
@@ -57,21 +61,18 @@ PLUGINS = {
 
 
 def test_a_plugin_that_breaks_the_contract_is_refused(empty):
-    imports = (
-        "from benchmark.methods.base import Method, Recipe\nfrom benchmark.registry import ARCHITECTURES, METHODS\n"
-    )
     file = empty.root / "plugin.py"
+
+    def refusal(code, method="half", arch="convnet", **settings):
+        file.write_text(f"{IMPORTS}{code}\n")
+        table = table2(cells=[f"digits/{arch}/random-10"], methods=["ft", method])
+        return refused(empty, table | {"plugins": [str(file)]} | settings)
+
     for code, message in PLUGINS.items():
-        file.write_text(f"{imports}{code}\n")
-        method, arch = "coun" if "mine" in code else "half", "mine" if "mine" in code else "convnet"
-        change = table2(cells=[f"digits/{arch}/random-10"], methods=["ft", method])
-        given = refused(empty, change | {"plugins": [str(file)]})
+        given = refusal(code, "coun", "mine") if "mine" in code else refusal(code)
         assert message in given and "further information" not in given, code
     every = "[{'retain': Part(torch.arange(len(self.context.labels)), self.context.labels)}]"
-    imports = f"import torch\nfrom benchmark.methods.base import Part\n{imports}"
-    file.write_text(f"{imports}{CLASS}batches = lambda self, epoch: {every}\n")
-    change = table2(methods=["ft", "half"]) | {"plugins": [str(file)], "hold_out": 10}
-    assert "batches gives position 576: accepted are those of context.present" in refused(empty, change)
-    file.write_text(f"{imports}METHODS.add('training', Method)\n")
-    change = table2(methods=["ft", "training"]) | {"plugins": [str(file)]}
-    assert "method 'training': a group of hyperparameters has that name: call it otherwise" in refused(empty, change)
+    given = refusal(f"{CLASS}batches = lambda self, epoch: {every}", hold_out=10)
+    assert "batches gives position 576: accepted are those of context.present" in given
+    given = refusal("METHODS.add('training', Method)", "training")
+    assert "method 'training': a group of hyperparameters has that name: call it otherwise" in given

@@ -1,5 +1,6 @@
 """What methods do to an Original that knows its training data."""
 
+import contextlib
 import shutil
 
 import pytest
@@ -13,8 +14,7 @@ WELL_TRAINED = {"hyperparameters": {"*": {"training": {"epochs": 20, "batch_size
 def root(prepared, tmp_path_factory):
     """The prepared project with another Original, well trained."""
     root = shutil.copytree(prepared, tmp_path_factory.mktemp("trained") / "project")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
+    with contextlib.chdir(root):
         Project(root).run(Project(root).study(WELL_TRAINED), ORIGINAL)
     return root
 

@@ -1,5 +1,6 @@
 """Two finished studies to plan on: one whose files are only laid out, one that Snakemake has really run."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,8 +64,7 @@ def fresh(empty):
 def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every file of the study, empty except for data and records: plans depend on names alone."""
     root = tmp_path_factory.mktemp("laid-out")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
+    with contextlib.chdir(root):
         project = Project(root)
         project.add_workflow()
         study = project.study(SHOWN)
@@ -84,8 +84,7 @@ def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def really_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small study after a real ``snakemake all``."""
     root = tmp_path_factory.mktemp("run")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
+    with contextlib.chdir(root):
         project = Project(root)
         project.add_workflow()
         project.study(RUN)
