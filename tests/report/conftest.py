@@ -1,5 +1,6 @@
 """A study of two cells with made-up runs: their files hold random or chosen numbers."""
 
+import contextlib
 import re
 import shutil
 from collections.abc import Iterator
@@ -41,8 +42,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
     """One study and working directory for all tests of a module: a test that changes files needs ``copied`` too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("shared"))
+    with contextlib.chdir(tmp_path_factory.mktemp("shared")):
         yield make_study()
 
 

@@ -78,35 +78,34 @@ def test_a_setting_in_a_methods_name_is_none_that_tuning_changed(study, copied):
     assert worth.row("CoUn (τ=0.2)")[-1] == "as it was"
 
 
-def test_trials_that_diverged_are_left_out_and_named(study, copied):
-    write_run(study, f"{RANDOM}/ft@lr=0.05/trial-1", {"ra": 10.0}, status=DIVERGED)
-    write_run(study, f"{RANDOM}/neggrad-plus/trial-2", {"ra": 10.0}, status=DIVERGED)
-    worth, needed = Drawn(study, "worth"), Drawn(study, "needed")
-    assert worth.by_method().loc["ft", ["trials", "diverged"]].to_list() == [2, 1]
-    assert needed.by_method().loc["neggrad-plus", ["trials", "diverged"]].to_list() == [2, 1]
-    assert worth.by_method().loc["coun", "diverged"] == needed.by_method().loc["ft", "diverged"] == 0
-    for table, left_out in ((worth, "FT 1, NegGrad+ 1."), (needed, "NegGrad+ 1.")):
-        assert f"Left out, because a method diverged (trials): {left_out}" in table.caption
-
-
-def test_every_trial_that_is_left_out_or_missing_is_counted(study, copied):
-    write_run(study, f"{RANDOM}/coun/trial-0", {"ra": 10.0}, status=DIVERGED)
-    write_run(study, f"{RANDOM}/ft/trial-1", {"ra": 10.0}, status=DIVERGED)
+@pytest.mark.parametrize(
+    ("diverged", "counts", "named"),
+    [
+        (["neggrad-plus/trial-2"], [[3, 0], [2, 1]], "NegGrad+ 1."),
+        # CoUn, with which FT is compared, diverged in another trial than FT.
+        (["coun/trial-0", "ft/trial-1"], [[1, 2], [2, 1]], "FT 2, NegGrad+ 1."),
+        (["retrain/trial-1"], [[2, 1], [2, 1]], "FT 1, NegGrad+ 1."),
+    ],
+)
+def test_trials_in_which_a_compared_method_diverged_are_left_out_and_named(study, copied, diverged, counts, named):
+    for run in diverged:
+        write_run(study, f"{RANDOM}/{run}", {"ra": 10.0}, status=DIVERGED)
     needed = Drawn(study, "needed")
-    # CoUn, with which FT is compared, diverged in another trial than FT.
-    assert needed.by_method()[["trials", "diverged"]].to_numpy().tolist() == [[1, 2], [2, 1]]
-    assert "(trials): FT 2, NegGrad+ 1." in needed.caption and "missing" not in needed.caption
+    assert needed.by_method()[["trials", "diverged"]].to_numpy().tolist() == counts
+    assert f"Left out, because a method diverged (trials): {named}" in needed.caption
+    assert "missing" not in needed.caption
+
+
+def test_tuning_leaves_out_trials_that_diverged_with_either_value_and_names_missing_ones(study, copied):
+    for run in ("ft@lr=0.05/trial-1", "neggrad-plus/trial-2"):
+        write_run(study, f"{RANDOM}/{run}", {"ra": 10.0}, status=DIVERGED)
+    worth = Drawn(study, "worth")
+    assert worth.by_method().loc[["ft", "coun"], ["trials", "diverged"]].to_numpy().tolist() == [[2, 1], [3, 0]]
+    assert "Left out, because a method diverged (trials): FT 1, NegGrad+ 1." in worth.caption
     shutil.rmtree(run_folder(study, f"{RANDOM}/retrain/trial-2"))
     paths.gathered("tiny", "metrics").unlink()
     for name in ("worth", "needed"):
         assert "Trials are missing for " in Drawn(study, name, partial=True).caption
-
-
-def test_a_trial_in_which_retrain_diverged_is_left_out_and_not_missing(study, copied):
-    write_run(study, f"{RANDOM}/retrain/trial-1", {"ra": 10.0}, status=DIVERGED)
-    needed = Drawn(study, "needed")
-    assert needed.by_method()[["trials", "diverged"]].to_numpy().tolist() == [[2, 1], [2, 1]]
-    assert "(trials): FT 1, NegGrad+ 1." in needed.caption and "missing" not in needed.caption
 
 
 def test_gathered_results_have_the_same_limit_of_collapse_as_the_runs(study):

@@ -31,17 +31,7 @@ from benchmark.study.runs import Run
 from benchmark.study.study import Study
 from benchmark.workflow.targets import StudyFiles
 from tests.project import Project
-from tests.report.conftest import (
-    GIVEN,
-    RANDOM,
-    STAGED,
-    Drawn,
-    changed,
-    source,
-    write_features,
-    write_forget,
-    write_run,
-)
+from tests.report.conftest import GIVEN, RANDOM, STAGED, Drawn, changed, source, write_features, write_forget, write_run
 from tests.report.test_rendering import ParsedPage
 
 # All that can be computed again; the gathered results lie beside it.

@@ -1,5 +1,6 @@
 """Several studies and the paper side by side."""
 
+import contextlib
 import shutil
 from itertools import product
 from pathlib import Path
@@ -41,8 +42,7 @@ PRINTED = {"FT": 2.5, "NegGrad+": 0.5, "CoUn": 1.0}
 def folder(tmp_path_factory) -> Path:
     """A folder with a study that has no runs and shows two others, of which one was run."""
     root = tmp_path_factory.mktemp("scale")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
+    with contextlib.chdir(root):
         write_studies()
     return root
 

@@ -106,14 +106,11 @@ def test_methods_with_and_without_cl_stand_in_pairs(study) -> None:
     assert Drawn(altered("gaps", methods=listed[:-1]), "gaps").row("Method")[0] == "RA"  # NoT + CL alone
 
 
-def test_diverged_and_collapsed_methods_are_marked(study) -> None:
+def test_a_method_that_diverged_is_marked_and_counted(study) -> None:
     write_gaps(study, {})
     write_run(study, f"{RANDOM}/not/trial-1", status=results.DIVERGED)
-    for trial in range(3):
-        write_run(study, f"{RANDOM}/ft/trial-{trial}", metrics(50.0))
     gaps = Drawn(study, "gaps")
     assert gaps.row("NoT") == ["diverged", *[""] * 6] and "Diverged: NoT in 1 of 3 trials." in gaps.caption
-    assert gaps.row("FT†") and "†\N{NARROW NO-BREAK SPACE}collapsed" in gaps.caption
 
 
 def test_missing_runs_are_refused_or_dashes_and_without_retrain_there_are_no_gaps(study) -> None:

@@ -1,3 +1,4 @@
+import contextlib
 import shutil
 from collections.abc import Iterator
 
@@ -23,8 +24,7 @@ def write_views(study: Study, name: str, frame: pd.DataFrame) -> None:
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> Iterator[Study]:
     """Runs and views of Retrain, FT and CoUn, in two trials and two cells."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("theory"))
+    with contextlib.chdir(tmp_path_factory.mktemp("theory")):
         study = make_study("theory")
         write_runs(study, "curves")
         for run in study.runs_of("theory"):

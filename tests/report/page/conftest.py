@@ -1,5 +1,6 @@
 """Studies with a results page: of two cells, or of sequential removal alone."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +17,7 @@ from tests.report.conftest import STAGED, at_gap, changed, make_study, metrics, 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
     """A study with its images, every run at a chosen gap, and every map; its folder is the working directory."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("filled"))
+    with contextlib.chdir(tmp_path_factory.mktemp("filled")):
         study = make_study("page")
         gaps = {"retrain": 0.0, "ft": 1.25, "coun": 0.75}
         for run in study.runs():
