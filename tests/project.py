@@ -7,13 +7,11 @@ import copy
 import gc
 import io
 import json
-import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,12 +20,11 @@ import pytest
 import yaml
 
 from benchmark import paths
-from benchmark.commands import job_server
 from benchmark.names import RunName
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS, SOURCES
 from benchmark.study.reading import merge
 from benchmark.study.study import Study
-from benchmark.workflow.resources import THREADS
+from tests.forked import snakemake
 from tests.pool import run_folder
 
 if TYPE_CHECKING:
@@ -35,10 +32,6 @@ if TYPE_CHECKING:
     from benchmark.training.loop import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(
-    ["snakemake.cli", "benchmark.workflow.targets", "benchmark.workflow.session", "tests.project"]
-)
 CELL = "digits/convnet/random-10"
 ORIGINAL = "digits/convnet/original/trial-0"
 CLOCKS = ["seconds", "cpu_seconds"]
@@ -220,40 +213,6 @@ class Project:
 def environment() -> dict[str, str]:
     """Return the environment of a process that works outside the repository."""
     return {**os.environ, "PYTHONPATH": str(ROOT)}
-
-
-def serve() -> None:
-    """Start a server that forks the jobs of all workflows of this process, unless there is one already."""
-    # It uses this checkout, wherever this process works: another one may be installed.
-    job_server.start({"run": 2, "embed": 2, "draw": 2}, {"PYTHONPATH": str(ROOT), **dict.fromkeys(THREADS, "1")})
-
-
-def snakemake(arguments: list[str], root: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run ``snakemake`` in a folder, in a process forked from one that has imported it; all it prints is ``stdout``."""
-    serve()
-    environment = {job_server.SERVER: os.environ[job_server.SERVER]} | environment
-    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as printed:
-        process = FORKS.Process(target=_snakemake, args=(arguments, str(root), environment, printed.name))
-        process.start()
-        process.join(300)
-        if process.exitcode is None:
-            process.kill()
-            raise TimeoutError(f"snakemake {' '.join(arguments)}:\n{printed.read()}")
-        return subprocess.CompletedProcess(arguments, process.exitcode, printed.read(), "")
-
-
-def _snakemake(arguments: list[str], folder: str, environment: dict[str, str], output: str) -> None:
-    import snakemake.cli
-
-    with Path(output).open("w", encoding="utf-8") as printed:
-        os.dup2(printed.fileno(), 1)
-        os.dup2(printed.fileno(), 2)
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environment)
-    sys.path[:0] = [folder]
-    sys.argv = ["snakemake", *arguments]
-    snakemake.cli.main()
 
 
 def call(*arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:

@@ -25,7 +25,8 @@ from benchmark.study.study import Study
 from benchmark.workflow.resources import Options
 from tests.docs.pages import PAGES, ROOT, Command, blocks, commands, examples, prose
 from tests.docs.timed import CLONE, PAGE, TRANSCRIPT, steps, transcript
-from tests.project import STUDY, call, serve, snakemake
+from tests.forked import serve, snakemake
+from tests.project import STUDY, call
 
 RANDOM, HALF, CLASS = (f"digits/convnet/{scenario}" for scenario in ("random-10", "random-50", "class-8"))
 
