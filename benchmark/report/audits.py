@@ -17,8 +17,9 @@ from benchmark.report.source import Source
 from benchmark.report.style import short_label
 from benchmark.study.study import Study
 
+AVERAGE_GAP = "average-gap"
 NAMES = {
-    "average-gap": "Average gap",
+    AVERAGE_GAP: "Average gap",
     "efficacy-auc": "Against Retrain: AUC",
     "efficacy-accuracy": "Against Retrain: accuracy (%)",
     "efficacy-tpr": "Against Retrain: TPR at 1 % FPR (%)",

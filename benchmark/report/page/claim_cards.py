@@ -10,7 +10,7 @@ from benchmark import paths
 from benchmark.errors import StaleOutput
 from benchmark.names import Cell
 from benchmark.report.style import short_label
-from benchmark.report.tables.claims_table import VERDICTS, cells_of, is_kept
+from benchmark.report.tables.claims_table import cells_of, counted, is_kept
 from benchmark.report.tabular import number
 from benchmark.study.study import Study
 
@@ -20,17 +20,13 @@ def build(study: Study, partial: bool = False) -> dict[str, Any]:
 
     Empty if the study has no such table. A table that is not drawn yet raises `StaleOutput`, unless ``partial``.
     """
-    tables = []
-    for name, table in study.tables.items():
-        if table.kind == "claims":
-            path = paths.table(study.name, name, ".csv")
-            if path.is_file():
-                tables.append(pd.read_csv(path))
-            elif not partial:
-                raise StaleOutput(f"{path} is missing: run snakemake again")
-    if not tables:
+    files = [paths.table(study.name, name, ".csv") for name, table in study.tables.items() if table.kind == "claims"]
+    missing = [file for file in files if not file.is_file()]
+    if missing and not partial:
+        raise StaleOutput(f"{missing[0]} is missing: run snakemake again")
+    if files == missing:
         return {}
-    tests = pd.concat(tables, ignore_index=True)
+    tests = pd.concat([pd.read_csv(file) for file in files if file not in missing], ignore_index=True)
     tests["kept"] = [is_kept(row) for row in tests.itertuples()]
     tests["value"] = tests["value"].map(number) + tests["unit"].map(lambda unit: "" if unit == "points" else f" {unit}")
     cells = cells_of(tests)
@@ -39,5 +35,4 @@ def build(study: Study, partial: bool = False) -> dict[str, Any]:
         {**rows[["text", "where"]].iloc[0], "tests": rows.fillna({"subject": "", "remark": ""}).to_dict("records")}
         for _, rows in tests.groupby("claim", sort=False)
     ]
-    counts = tests["verdict"].value_counts()
-    return {"claims": claims, "counts": {verdict: int(counts[verdict]) for verdict in VERDICTS if verdict in counts}}
+    return {"claims": claims, "counts": counted(tests)}

@@ -18,7 +18,7 @@ from benchmark.report.tabular import DASH, METHOD, THIN, Column, Entry, Row, Tab
 AGAINST_RETRAIN, NEVER_SEEN, OWN = "Against Retrain", "Against never seen", "Own audits"
 # Our audits that are shown, with their decimals; the .csv has all.
 SHOWN = {
-    "average-gap": (Column("Avg. Gap ↓"), 2),
+    audits.AVERAGE_GAP: (Column("Avg. Gap ↓"), 2),
     "efficacy-auc": (Column("AUC", AGAINST_RETRAIN), 3),
     "efficacy-auc-test": (Column("on test data", AGAINST_RETRAIN), 3),
     "efficacy-auc-standardised": (Column("standardised", AGAINST_RETRAIN, optional=True), 3),
@@ -37,7 +37,7 @@ def build(source: Source) -> Table:
 
     Numbers are means over trials ± half of their 95 % interval. Audits without any number have no column.
     """
-    trials = audits.by_trial(source, [method for method in source.methods if method != RETRAIN])
+    trials = audits.by_trial(source, source.compared)
     data = summary(trials, CELL)
     measured = set(data.loc[data["value"].notna(), "audit"])
     shown = [audit for audit in SHOWN if audit in (measured or set(SHOWN) - {"u-lira-auc"})]
@@ -77,7 +77,7 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
     by_method = pd.DataFrame([_counts(source, *pair) for pair in product(source.cells, source.compared)])
     undefined = data.loc[data["audit"].isin(shown) & data["value"].notna(), "null"].isna().any()
     supported = set(data.loc[data["enough"] <= data["trials"], "audit"])
-    omitted = [audit for audit in SHOWN if audit in supported and audit not in shown]
+    omitted = ", ".join(audits.NAMES[audit] for audit in SHOWN if audit in supported and audit not in shown)
     against = "how well an attack on the margins of forgotten samples tells a method from its trial's Retrain"
     unseen = (
         "kept, by how many points accuracy on forgotten samples exceeds that on test samples more than Retrain's does; "
@@ -94,9 +94,7 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         "ToW: product of 1 − |difference to Retrain| of the accuracies on retain, forget and test data",
         *(f"{audits.label(audit)}: {audits.meaning(audit)}" for audit in source.study.audits),
         audits.refused(trials, source.study.hold_out),
-        f"Not shown, because too few samples are forgotten: {', '.join(audits.NAMES[audit] for audit in omitted)}"
-        if omitted
-        else "",
+        f"Not shown, because too few samples are forgotten: {omitted}" if omitted else "",
         "A dash in the first row: too few trials to attack half of them" if undefined else "",
         audits.twins(trials),
         audits.epochs(source.study),

@@ -8,15 +8,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.evidence import Evidence
-from benchmark.metrics.verdicts import (
-    EXPLORATORY,
-    NOT_REPRODUCED,
-    PRIMARY,
-    REPRODUCED,
-    UNDECIDED,
-    UNTESTED,
-    verdicts,
-)
+from benchmark.metrics.verdicts import EXPLORATORY, NOT_REPRODUCED, PRIMARY, REPRODUCED, UNDECIDED, UNTESTED, verdicts
 from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.source import Source
@@ -50,12 +42,9 @@ def text(study: Study) -> str:
     tests = data[data["verdict"] != UNTESTED]
     lines = [f"study {study.name}: {len(tests)} tests of {tests['claim'].nunique()} claims"]
     for name, rows in data.groupby("claim", sort=False):
-        lines += [
-            "",
-            f"{name} ({rows['family'].iloc[0]}): {title(rows.iloc[0])}",
-            *(f"  {_line(row)}" for row in rows.itertuples()),
-        ]
-    notes = ["In brackets: 95 % interval", f"* {corrected(data)}", *limits(results, data)]
+        lines += ["", f"{name} ({rows['family'].iloc[0]}): {title(rows.iloc[0])}"]
+        lines += [f"  {_line(row)}" for row in rows.itertuples()]
+    notes = ["In brackets: 95 % interval", f"* {corrected(data)}", *filter(None, limits(results, data))]
     return "\n".join([*lines, "", _counts(data), *(f"{note}." for note in notes)])
 
 
@@ -101,7 +90,6 @@ def cells_of(data: pd.DataFrame) -> list[Cell]:
 
 
 def _line(row: Any) -> str:
-    """Return a test as a line of plain text."""
     if row.verdict == UNTESTED:
         return f"{row.verdict}: {row.remark}"
     ends = f"[{row.low:.2f}, {row.high:.2f}]" if np.isfinite(row.low) else "(no interval)"
@@ -111,7 +99,6 @@ def _line(row: Any) -> str:
 
 
 def _row(row: Any, cells: list[Cell]) -> Row:
-    """Return a test as a row of the table."""
     if row.verdict == UNTESTED:
         return [DASH, row.remark, *[DASH] * 4, row.verdict]
     numbers = [number(row.value), interval(row.low, row.high), f"{int(row.trials)}", number(row.p_holm, 3)]
@@ -127,9 +114,14 @@ def _subject(row: Any) -> str:
 # --- the caption ------------------------------------------------------------------------------------------------------
 
 
-def _counts(data: pd.DataFrame) -> str:
+def counted(data: pd.DataFrame) -> dict[str, int]:
+    """Return the number of tests with each verdict that any has."""
     counts = data["verdict"].value_counts()
-    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts)
+    return {verdict: int(counts[verdict]) for verdict in VERDICTS if verdict in counts}
+
+
+def _counts(data: pd.DataFrame) -> str:
+    return ", ".join(f"{count} {verdict}" for verdict, count in counted(data).items())
 
 
 def corrected(data: pd.DataFrame) -> str:
@@ -142,13 +134,13 @@ def corrected(data: pd.DataFrame) -> str:
 
 
 def limits(results: Results, data: pd.DataFrame) -> list[str]:
-    """Say what limits the verdicts, in sentences without full stops."""
+    """Say what limits the verdicts, in sentences without full stops, some of them empty."""
     study = results.study
     fixed = {"original": "Original", "split": "the forget split"}
     shared = " and ".join(name for key, name in fixed.items() if key not in study.resample)
     missing = frames.lacking(study, results.metrics)
     collapsed = data["remark"].str.contains("collapsed", na=False).any()
-    sentences = [
+    return [
         "A gap is an absolute value, so noise makes small gaps too large and differences to them too small",
         f"All trials share {shared}, so the intervals do not cover how another draw would change the result"
         if shared
@@ -159,4 +151,3 @@ def limits(results: Results, data: pd.DataFrame) -> list[str]:
         f"Collapsed: {COLLAPSE_TEXT}" if collapsed else "",
         f"As gathered: {missing}" if missing else "",
     ]
-    return [sentence for sentence in sentences if sentence]

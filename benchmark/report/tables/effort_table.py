@@ -14,7 +14,6 @@ from benchmark.report.source import Source
 from benchmark.report.style import architecture_label, dataset_label, method_label, scenario_label
 from benchmark.report.tabular import Block, Column, Row, Table
 
-WORK = (ORIGINAL, RETRAIN, "unlearning")
 MACHINE = ["device", "cores", "precision"]
 NAMED = 3  # commits that the caption names
 
@@ -72,11 +71,10 @@ def _measured(runs: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for (dataset, arch), group_runs in runs.groupby(["dataset", "arch"], sort=False):
         group = {"dataset": dataset, "arch": arch}
-        for scenario in sorted(group_runs["scenario"].unique(), key=lambda text: text != ""):
-            for work in WORK:
-                work_runs = group_runs[(group_runs["scenario"] == scenario) & (group_runs["work"] == work)]
-                if len(work_runs):
-                    rows.append(group | {"scenario": scenario, "work": work} | _sums(work_runs))
+        for scenario in sorted(group_runs["scenario"].unique(), key=bool):  # first what belongs to none
+            # In alphabetical order: Original, Retrain, unlearning.
+            for work, work_runs in group_runs[group_runs["scenario"] == scenario].groupby("work"):
+                rows.append(group | {"scenario": scenario, "work": work} | _sums(work_runs))
         rows.append(group | {"scenario": "", "work": "all"} | _sums(group_runs))
     return rows
 

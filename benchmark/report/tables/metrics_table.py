@@ -12,7 +12,6 @@ from benchmark.report import audits, facts
 from benchmark.report.source import Source
 from benchmark.report.tabular import THIN, Column, Row, Table, number
 
-AVERAGE_GAP = "average-gap"
 # The numbers that are shown, with their decimals; the .csv has all.
 SHOWN = {
     "faithfulness": (Column("Faithfulness ↑"), 2),
@@ -20,7 +19,7 @@ SHOWN = {
     "apart": (Column("Pairs apart (%) ↑"), 0),
     "stability": (Column("τ ↑", "Resampled ranking"), 2),
     "best_stays": (Column("same best (%) ↑", "Resampled ranking"), 0),
-    f"tau_{AVERAGE_GAP}": (Column("τ with average gap"), 2),
+    f"tau_{audits.AVERAGE_GAP}": (Column("τ with average gap"), 2),
 }
 
 
@@ -55,5 +54,5 @@ def _numbers(trials: pd.DataFrame) -> pd.DataFrame:
 def _rows(data: pd.DataFrame) -> list[Row]:
     return [
         [audits.label(row["audit"]), *(number(row.get(key, np.nan), decimals) for key, (_, decimals) in SHOWN.items())]
-        for row in data.to_dict("records") or [{"audit": AVERAGE_GAP}]
+        for row in data.to_dict("records") or [{"audit": audits.AVERAGE_GAP}]
     ]

@@ -21,8 +21,7 @@ MOST = 1000  # trials
 
 def build(source: Source) -> Table:
     """Return the table: one block per cell, one row per method compared with the first one listed."""
-    rows = [_measured(source, cell, method) for cell in source.cells for method in source.methods[1:]]
-    data = pd.DataFrame(rows)
+    data = pd.DataFrame([_measured(source, cell, method) for cell in source.cells for method in source.methods[1:]])
     columns = [METHOD, Column("Difference"), Column("Sd")]
     columns += [Column(f"{size:g}", "Trials for a difference of (points)") for size in SIZES]
     notes = [
@@ -33,9 +32,8 @@ def build(source: Source) -> Table:
         facts.left_out(data),
         facts.incomplete(data.assign(trials=data["trials"] + data["diverged"]), source.trials),
     ]
-    return source.table(
-        columns, source.blocks(data, lambda rows: [_row(row) for row in rows.to_dict("records")]), notes, data
-    )
+    blocks = source.blocks(data, lambda rows: [_row(row) for row in rows.to_dict("records")])
+    return source.table(columns, blocks, notes, data)
 
 
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:

@@ -27,14 +27,8 @@ def build(source: Source) -> Table:
     """
     steps = source.study.relearning.steps
     data = pd.concat([_of_cell(source, cell) for cell in source.cells], ignore_index=True)
-    columns = [
-        METHOD,
-        Column("at first", ACCURACY),
-        Column(f"after {steps} steps", ACCURACY),
-        Column("mean over steps", ACCURACY),
-        Column("Above Retrain"),
-        Column("Steps"),
-    ]
+    columns = [METHOD, Column("at first", ACCURACY), Column(f"after {steps} steps", ACCURACY)]
+    columns += [Column("mean over steps", ACCURACY), Column("Above Retrain"), Column("Steps")]
     blocks = source.blocks(data, bind(_rows, steps=steps), facts.floor)
     return source.table(columns, blocks, _notes(source, data), data)
 

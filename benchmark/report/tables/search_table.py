@@ -34,16 +34,8 @@ def build(source: Source) -> Table:
     data = _numbers(source)
     unit, decimals = cost_unit(data[["pflops"]].to_numpy(dtype=float))
     chosen_by = "Gap on held-out images" if about.get("hold_out") else "Gap on test images"
-    columns = [
-        METHOD,
-        Column("Cand."),
-        Column(unit),
-        Column("own", chosen_by),
-        Column("chosen", chosen_by),
-        Column("chosen", BY_TEST),
-        Column("oracle", BY_TEST),
-        Column("Chosen values", wrapped=True),
-    ]
+    columns = [METHOD, Column("Cand."), Column(unit), Column("own", chosen_by), Column("chosen", chosen_by)]
+    columns += [Column("chosen", BY_TEST), Column("oracle", BY_TEST), Column("Chosen values", wrapped=True)]
     blocks = source.blocks(data, lambda rows: [_row(row, unit, decimals) for row in rows.to_dict("records")])
     return source.table(columns, blocks, _notes(about, data), data.drop(columns=SHOWN))
 

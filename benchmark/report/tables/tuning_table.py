@@ -30,9 +30,8 @@ def build(source: Source) -> Table:
         facts.left_out(data),
         facts.incomplete(data.assign(trials=data["trials"] + data["diverged"]), source.trials),
     ]
-    return source.table(
-        columns, source.blocks(data, lambda rows: [_row(row) for row in rows.itertuples()]), notes, data
-    )
+    blocks = source.blocks(data, lambda rows: [_row(row) for row in rows.itertuples()])
+    return source.table(columns, blocks, notes, data)
 
 
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:

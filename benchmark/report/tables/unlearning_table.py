@@ -34,11 +34,8 @@ def build(source: Source) -> Table:
     leading = {cell: _leaders(source, in_cell(data, cell), cell) for cell in source.cells}
     data["leads"] = [row.run_method in leading[Cell(row.dataset, row.arch, row.scenario)] for row in data.itertuples()]
     unit, decimals = cost_unit(data.loc[data["diverged"] == 0, list(COSTS)].to_numpy(dtype=float))
-    columns = [
-        METHOD,
-        *[Column("CL", text=True)] * bool(pairs),
-        *(Column(metric.upper(), centred=True) for metric in METRICS),
-    ]
+    columns = [METHOD, *[Column("CL", text=True)] * bool(pairs)]
+    columns += [Column(metric.upper(), centred=True) for metric in METRICS]
     columns += [Column(AVERAGE), Column("paper", unit), Column("executed", unit, optional=True)]
     blocks = source.blocks(data, bind(_rows, unit=unit, decimals=decimals, paired=bool(pairs)), facts.floor)
     notes = [

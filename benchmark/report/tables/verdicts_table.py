@@ -23,9 +23,9 @@ def build(source: Source) -> Table:
     rows: list[Row] = []
     for _, group in tests.groupby(["claim", "place"], sort=False, dropna=False):
         first = group[["claim", "text", "where", "place"]].iloc[0]
-        counts = group["verdict"].value_counts().reindex(VERDICTS, fill_value=0)
-        kept_counts = group["verdict"][[claims_table.is_kept(test) for test in group.itertuples()]].value_counts()
-        kept_counts = kept_counts.reindex(DECIDED, fill_value=0)
+        verdicts, kept_tests = group["verdict"], [claims_table.is_kept(test) for test in group.itertuples()]
+        counts = verdicts.value_counts().reindex(VERDICTS, fill_value=0)
+        kept_counts = verdicts[kept_tests].value_counts().reindex(DECIDED, fill_value=0)
         # Only the first of a claim's rows names it.
         named = not records or records[-1]["claim"] != first["claim"]
         row: list[str | Entry] = [claims_table.title(first) if named else ""]
