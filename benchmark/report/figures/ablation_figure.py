@@ -14,16 +14,7 @@ from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report.facts import over
-from benchmark.report.figures.common import (
-    FLOOR,
-    FLOOR_LABEL,
-    GAP_COLUMNS,
-    draw_gaps,
-    highest_gap,
-    legend_above,
-    note_collapsed,
-    page_wide,
-)
+from benchmark.report.figures.common import FLOOR, FLOOR_LABEL, GAP_COLUMNS, draw_gaps, highest_gap, legends, page_wide
 from benchmark.report.source import Source
 from benchmark.report.style import cell_label, method_colour, method_label, setting_label
 from benchmark.report.summary import method_numbers
@@ -88,8 +79,7 @@ def build(source: Source) -> Figure:
         if len(groups) > 1:
             cell = Cell(*rows[CELL].iloc[0])
             panels[0].set_title(f"{method_label(rows['head'].iloc[0])}: {cell_label(cell)}", loc="left")
-    legend_above(figure, grid[0], handlelength=1.3)
-    note_collapsed(figure, bool(data["collapsed"].any()))
+    legends(figure, grid[0], collapsed=bool(data["collapsed"].any()), handlelength=1.3)
     return figure
 
 

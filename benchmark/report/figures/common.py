@@ -33,11 +33,17 @@ def page_wide(height: float) -> Figure:
     return Figure(figsize=(FULL_WIDTH, height), layout="constrained")
 
 
-def legend_above(figure: Figure, axes: Iterable[Axes], extra: Iterable[Any] = (), **options: Any) -> None:
-    """Draw a legend above all panels: what is in ``axes``, then the handles ``extra``; one line without ``ncols``."""
+def legends(
+    figure: Figure, axes: Iterable[Axes], extra: Iterable[Any] = (), collapsed: bool = False, **options: Any
+) -> None:
+    """Draw a legend above all panels: what is in ``axes``, then the handles ``extra``; one line without ``ncols``.
+
+    Another one, below, explains the dagger if anything ``collapsed``.
+    """
     handles = [handle for panel in axes for handle in panel.get_legend_handles_labels()[0]] + list(extra)
     options = {"ncols": len(handles), "columnspacing": 1, **options}
     figure.legend(handles, [handle.get_label() for handle in handles], loc="outside upper center", **options)
+    note_collapsed(figure, collapsed)
 
 
 def panels(

@@ -22,8 +22,7 @@ from benchmark.report.figures.common import (
     draw_gaps,
     floor_handle,
     highest_gap,
-    legend_above,
-    note_collapsed,
+    legends,
     panels,
     summaries_at_end,
 )
@@ -113,8 +112,7 @@ def build(source: Source) -> Figure:
         column[0].set_title(title.replace(NO_BREAK, " "))
     for axes in grid[:, 0]:
         axes.set_ylabel(f"Average gap (points)\n{over(source.trials)}")
-    legend_above(figure, grid[0, :1], handles, ncols=LEGEND_COLUMNS, handlelength=2)
-    note_collapsed(figure, bool(data["collapsed"].any()))
+    legends(figure, grid[0, :1], handles, bool(data["collapsed"].any()), ncols=LEGEND_COLUMNS, handlelength=2)
     return figure
 
 

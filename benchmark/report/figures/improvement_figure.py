@@ -14,16 +14,9 @@ from benchmark.metrics.evidence import Trials
 from benchmark.metrics.gaps import CELL, improvement
 from benchmark.names import RETRAIN, Cell
 from benchmark.report.facts import over
-from benchmark.report.figures.common import legend_above, note_collapsed, page_wide
+from benchmark.report.figures.common import legends, page_wide
 from benchmark.report.source import Source
-from benchmark.report.style import (
-    FULL_WIDTH,
-    cell_parts,
-    method_colour,
-    method_label,
-    scenario_label,
-    short_parts,
-)
+from benchmark.report.style import FULL_WIDTH, cell_parts, method_colour, method_label, scenario_label, short_parts
 from benchmark.report.summary import method_numbers
 from benchmark.report.tabular import number
 from benchmark.study.kinds import with_and_without
@@ -82,8 +75,8 @@ def build(source: Source) -> Figure:
         _row(axes, row, source.methods, widest)
         axes.set_ylim(*_limits(data))
         axes.set_ylabel(f"Improvement (%)\n{over(source.trials)}")
-    legend_above(figure, grid[:1], ncols=min(len(source.methods), 6), columnspacing=None, handlelength=1)
-    note_collapsed(figure, bool(data["collapsed"].any()))
+    look: Any = {"ncols": min(len(source.methods), 6), "columnspacing": None, "handlelength": 1}
+    legends(figure, grid[:1], collapsed=bool(data["collapsed"].any()), **look)
     return figure
 
 

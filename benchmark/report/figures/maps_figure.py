@@ -185,10 +185,9 @@ def _arrange(figure: Figure, axes: Any, side: float, margin: float) -> None:
     rows, columns = axes.shape
     width, height = figure.get_size_inches()
     left = (width - margin - columns * side - (columns - 1) * GAP) / 2 + margin
-    for row in range(rows):
-        for column in range(columns):
-            x, y = left + column * (side + GAP), (rows - 1 - row) * (side + GAP) + GAP
-            axes[row, column].set_position((x / width, (y + LINE) / height, side / width, side / height))
+    for (row, column), panel_axes in np.ndenumerate(axes):
+        x, y = left + column * (side + GAP), (rows - 1 - row) * (side + GAP) + GAP
+        panel_axes.set_position((x / width, (y + LINE) / height, side / width, side / height))
 
 
 def _legend(figure: Figure, forgotten: bool) -> None:

@@ -13,7 +13,7 @@ from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.memorisation import GROUPS
 from benchmark.report.facts import over
-from benchmark.report.figures.common import draw_daggers, legend_above, note_collapsed, panels
+from benchmark.report.figures.common import draw_daggers, legends, panels
 from benchmark.report.source import Source
 from benchmark.report.style import line_style, method_colour, method_label, short_label
 
@@ -63,6 +63,5 @@ def build(source: Source) -> Figure:
         axes.set_xlabel("Memorisation, by the Retrains of other trials")
     for axes in grid[:, 0]:
         axes.set_ylabel(f"AUC against Retrain,\nstandardised, {over(source.trials)}")
-    legend_above(figure, grid.flat[:1], ncols=LEGEND_COLUMNS)
-    note_collapsed(figure, bool(collapsed))
+    legends(figure, grid.flat[:1], collapsed=bool(collapsed), ncols=LEGEND_COLUMNS)
     return figure

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import seaborn
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmark.metrics.evidence import in_cell
@@ -28,20 +26,15 @@ def build(source: Source) -> Figure:
     figure = page_wide(len(source.cells) * (AROUND + ROW * len(methods)))
     grid = figure.subplots(len(source.cells), 1, squeeze=False, sharex=True)[:, 0]
     for axes, cell in zip(grid, source.cells, strict=True):
-        _cell(axes, in_cell(data, cell), collapsed[cell])
+        shares = in_cell(data, cell).pivot(index="method", columns="predicted_class", values="percent")
+        look = {"vmin": 0, "vmax": 100, "cmap": "Blues", "linewidths": 0.5, "cbar": False}
+        seaborn.heatmap(shares.loc[methods, source.output.classes], ax=axes, annot=True, fmt=".0f", **look)
+        names = [method_label(method) + "†" * (method in collapsed[cell]) for method in methods]
+        axes.set_yticks([row + 0.5 for row in range(len(names))], names, rotation=0)
+        axes.tick_params(length=0)
+        axes.set(xlabel="", ylabel="")
         axes.set_title(short_label(cell, source.cells), loc="left")
     grid[-1].tick_params(axis="x", labelrotation=30)
     grid[-1].set_xlabel(f"Forget samples of class {source.output.classes[0]} predicted as (%)")
     note_collapsed(figure, any(collapsed.values()))
     return figure
-
-
-def _cell(axes: Axes, data: pd.DataFrame, collapsed: set[str]) -> None:
-    methods, classes = (data[column].drop_duplicates() for column in ("method", "predicted_class"))
-    shares = data.pivot(index="method", columns="predicted_class", values="percent").loc[methods, classes]
-    look = {"vmin": 0, "vmax": 100, "cmap": "Blues", "linewidths": 0.5, "cbar": False}
-    seaborn.heatmap(shares, ax=axes, annot=True, fmt=".0f", **look)
-    names = [method_label(method) + "†" * (method in collapsed) for method in methods]
-    axes.set_yticks([row + 0.5 for row in range(len(names))], names, rotation=0)
-    axes.tick_params(length=0)
-    axes.set(xlabel="", ylabel="")

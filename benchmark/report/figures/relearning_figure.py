@@ -6,12 +6,10 @@ from itertools import cycle
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmark.names import Cell
-from benchmark.report.figures.common import MARKERS, draw_trials, legend_above, note_collapsed, panels
+from benchmark.report.figures.common import MARKERS, draw_trials, legends, panels
 from benchmark.report.source import Source
 from benchmark.report.style import line_style, method_colour, method_label, short_label
 from benchmark.report.tables.relearning_table import curves, methods
@@ -29,7 +27,11 @@ def build(source: Source) -> Figure:
         for position, (method, marker) in enumerate(zip(names, cycle(MARKERS)))
     }
     for cell, (axes,) in zip(source.cells, cell_panels, strict=True):
-        _cell(axes, source, cell, looks)
+        for method, look in looks.items():
+            if trials := list(curves(source, cell, method).values()):
+                accuracy = np.array([curve["forget_accuracy"] for curve in trials])
+                draw_trials(axes, trials[0]["step"], accuracy, 0.15, **look)
+        axes.set_ylim(-2, 102)
         axes.set_title(short_label(cell, source.cells), loc="left")
     for axes in grid[-1]:
         axes.set_xlabel("Steps of training on all images")
@@ -38,16 +40,5 @@ def build(source: Source) -> Figure:
     collapsed = {method for cell in source.cells for method in names if source.collapsed(cell, method)}
     labels = {method: method_label(method) + "†" * (method in collapsed) for method in names}
     handles = [Line2D([], [], label=labels[method], **look) for method, look in looks.items()]
-    legend_above(figure, [], handles, ncols=4, columnspacing=1.5)
-    note_collapsed(figure, bool(collapsed))
+    legends(figure, [], handles, bool(collapsed), ncols=4, columnspacing=1.5)
     return figure
-
-
-def _cell(axes: Axes, source: Source, cell: Cell, looks: dict[str, Any]) -> None:
-    for method, look in looks.items():
-        trials = list(curves(source, cell, method).values())
-        if not trials:
-            continue
-        step, accuracy = trials[0]["step"], np.array([curve["forget_accuracy"] for curve in trials])
-        draw_trials(axes, step, accuracy, 0.15, **look)
-    axes.set_ylim(-2, 102)

@@ -18,8 +18,7 @@ from benchmark.report.figures.common import (
     draw_gaps,
     floor_handle,
     highest_gap,
-    legend_above,
-    note_collapsed,
+    legends,
     page_wide,
     summaries_at_end,
 )
@@ -68,8 +67,8 @@ def build(source: Source) -> Figure:
         part.supxlabel("Training data removed (%)", fontsize="medium")
         if len(source.cells) > 1:
             part.suptitle(cell_label(cell), fontsize="medium")
-    legend_above(figure, [axes["avg_gap"]], [floor_handle()], ncols=4, handlelength=2.6, columnspacing=1.5)
-    note_collapsed(figure, any(data["collapsed"].any() for data in data_of.values()))
+    collapsed = any(data["collapsed"].any() for data in data_of.values())
+    legends(figure, [axes["avg_gap"]], [floor_handle()], collapsed, ncols=4, handlelength=2.6, columnspacing=1.5)
     return figure
 
 

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from benchmark.metrics.theory import GROUPS, LEVEL, chance, r_curve
-from benchmark.report.figures.common import draw_trials, legend_above, note_collapsed, panels
+from benchmark.report.figures.common import draw_trials, legends, panels
 from benchmark.report.source import Source
 from benchmark.report.style import method_colour, method_label, short_label
 
@@ -50,8 +50,9 @@ def build(source: Source) -> Figure:
         lower.set_xlabel("ε")
     grid[0, 0].set_xlim(0, end)
     collapsed = {method for method in methods for cell in source.cells if source.collapsed(cell, method)}
-    _label(figure, grid, {method: method_label(method) + "†" * (method in collapsed) for method in methods})
-    note_collapsed(figure, bool(collapsed))
+    _label_axes(figure, grid)
+    handles = _handles({method: method_label(method) + "†" * (method in collapsed) for method in methods})
+    legends(figure, [], handles, bool(collapsed), ncols=5, handlelength=1.6, columnspacing=1.4)
     return figure
 
 
@@ -71,7 +72,7 @@ def _cell(upper: Axes, lower: Axes, methods: dict[str, list[tuple[Floats, ...]]]
     lower.axhline(0, color="black", linewidth=0.6, zorder=1)
 
 
-def _label(figure: Figure, grid: npt.NDArray[Any], methods: dict[str, str]) -> None:
+def _label_axes(figure: Figure, grid: npt.NDArray[Any]) -> None:
     for axes in grid[::2].flat:
         axes.set_ylim(0, 101)
         axes.tick_params(labelleft=axes in grid[:, 0])
@@ -79,7 +80,9 @@ def _label(figure: Figure, grid: npt.NDArray[Any], methods: dict[str, str]) -> N
         upper.set_ylabel("R[ε] (%)")
         lower.set_ylabel("forget − retain\n(points)")
     figure.align_ylabels(list(grid[:, 0]))
-    handles: list[Any] = [Line2D([], [], color=method_colour(method), label=label) for method, label in methods.items()]
+
+
+def _handles(labels: dict[str, str]) -> list[Any]:
+    handles: list[Any] = [Line2D([], [], color=method_colour(method), label=label) for method, label in labels.items()]
     handles += [Line2D([], [], color="#555555", linestyle=style, label=group) for group, style in STYLES.items()]
-    handles.append(Patch(color=GREY, linewidth=0, label=f"chance ({100 * LEVEL:g} %)"))
-    legend_above(figure, [], handles, ncols=5, handlelength=1.6, columnspacing=1.4)
+    return [*handles, Patch(color=GREY, linewidth=0, label=f"chance ({100 * LEVEL:g} %)")]
