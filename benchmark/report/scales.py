@@ -107,15 +107,14 @@ def scales(source: Source) -> list[Scale]:
 
 def numbers(source: Source, shown_scales: list[Scale]) -> pd.DataFrame:
     """Return one row per number: ``scenario, scale``, the cell's ``dataset, arch``, and the fields of `Number`."""
-    paper = {scenario: cell for scale in shown_scales if scale.is_paper for scenario, cell in scale.cells.items()}
-    printed = {scenario: _of_methods(source, reported_means(), cell, True) for scenario, cell in paper.items()}
+    cells = [(scale, scenario, cell) for scale in shown_scales for scenario, cell in scale.cells.items()]
+    by_cell = {(scale.name, scenario): list(_of_cell(source, scale, cell)) for scale, scenario, cell in cells}
     rows: list[dict[str, Any]] = []
-    for scale in shown_scales:
-        for scenario, cell in scale.cells.items():
-            columns = {"scenario": scenario, "scale": scale.name, "dataset": cell.dataset, "arch": cell.arch}
-            cell_numbers = list(_of_cell(source, scale, cell))
-            cell_numbers += [] if scale.is_paper else list(_taus(cell_numbers, printed.get(scenario, [])))
-            rows += [columns | number._asdict() for number in cell_numbers]
+    for scale, scenario, cell in cells:
+        columns = {"scenario": scenario, "scale": scale.name, "dataset": cell.dataset, "arch": cell.arch}
+        cell_numbers = by_cell[scale.name, scenario]
+        taus = [] if scale.is_paper else _taus(cell_numbers, by_cell.get((PAPER, scenario), []))
+        rows += [columns | number._asdict() for number in (*cell_numbers, *taus)]
     return pd.DataFrame(rows, columns=["scenario", "scale", "dataset", "arch", *Number._fields])
 
 
@@ -132,9 +131,8 @@ def _gathered(source: Source, name: str) -> Scale:
     for cell in source.cells:
         if len(in_cell(metrics, cell)):
             if earlier := cells.get(cell.scenario):
-                raise BadInput(
-                    f"{source.name}: cells: {name} has both {earlier} and {cell}: accepted is one of a scenario"
-                )
+                both = f"{name} has both {earlier} and {cell}: accepted is one of a scenario"
+                raise BadInput(f"{source.name}: cells: {both}")
             cells[cell.scenario] = cell
     return Scale(name, cells, _listed(source, metrics, cells), _images(predictions, cells))
 
@@ -165,14 +163,8 @@ def _of_cell(source: Source, scale: Scale, cell: Cell) -> Iterator[Number]:
     retrain = metrics[metrics["method"] == RETRAIN]
     for metric in OF_RETRAIN:
         yield Number(metric, RETRAIN, float(retrain[metric].mean(skipna=False)))
-    yield from _of_methods(source, metrics, cell, scale.is_paper)
-    yield from _claims(scale, metrics)
-
-
-def _of_methods(source: Source, metrics: pd.DataFrame, cell: Cell, is_paper: bool) -> list[Number]:
-    metrics = in_cell(metrics, cell)
-    gaps = _gaps_of_paper(source, metrics) if is_paper else _gaps(source, metrics, cell)
-    return [*gaps, *_kept(metrics, cell, gaps, is_paper)]
+    gaps = _gaps_of_paper(source, metrics) if scale.is_paper else _gaps(source, metrics, cell)
+    yield from [*gaps, *_kept(metrics, cell, gaps, scale.is_paper), *_claims(scale, metrics)]
 
 
 def _gaps(source: Source, metrics: pd.DataFrame, cell: Cell) -> list[Number]:
@@ -182,20 +174,13 @@ def _gaps(source: Source, metrics: pd.DataFrame, cell: Cell) -> list[Number]:
         for method in source.methods
         if (row := by_method.get((cell, method)))
     ]
-    return _ranked(gaps, {gap.subject: gap.value for gap in gaps}, leaders(metrics, cell, _may_lead(gaps)))
+    return _ranked(gaps, leaders(metrics, cell, _may_lead(gaps)))
 
 
 def _gaps_of_paper(source: Source, metrics: pd.DataFrame) -> list[Number]:
     """Return the average gaps of the printed means, since some printed gaps are slips; the smallest leads."""
     printed = summarise(metrics).set_index("method")[GAP].reindex(source.methods)
-    gaps = [Number(GAP, str(method), float(value)) for method, value in printed.items()]
-    return _ranked(gaps, printed.to_dict(), _first(printed))
-
-
-def _first(distances: pd.Series[float]) -> set[str]:
-    """Return the method that unlearns with the smallest distance; none without a number."""
-    competing = distances[[competes(method) for method in distances.index]].dropna()
-    return {str(competing.idxmin())} if len(competing) else set()
+    return _ranked([Number(GAP, str(method), float(value)) for method, value in printed.items()])
 
 
 def _may_lead(gaps: list[Number]) -> list[str]:
@@ -214,19 +199,19 @@ def _kept(metrics: pd.DataFrame, cell: Cell, gaps: list[Number], is_paper: bool)
         if np.isfinite(gap.value) and gap.subject in by_method:
             low, high = mean_interval(by_method[gap.subject])
             values.append(gap._replace(what=KEPT, value=float(by_method[gap.subject].mean()), low=low, high=high))
-    distances = {number.subject: abs(number.value) for number in values}
-    leading = _first(pd.Series(distances, dtype=float))
-    return _ranked(values, distances, leading if is_paper else leaders(known, cell, _may_lead(gaps), ["value"]))
+    return _ranked(values, None if is_paper else leaders(known, cell, _may_lead(gaps), ["value"]))
 
 
-def _ranked(values: list[Number], distances: dict[str, float], leading: set[str]) -> list[Number]:
-    """Return numbers with their ranks among the methods that unlearn, and which of them lead."""
-    competing = {method: distance for method, distance in distances.items() if competes(method)}
+def _ranked(values: list[Number], leading: set[str] | None = None) -> list[Number]:
+    """Return numbers with their ranks by size among the methods that unlearn, and which lead: by default the first."""
+    values = [number for number in values if np.isfinite(number.value)]
+    competing = {number.subject: abs(number.value) for number in values if competes(number.subject)}
     ranks = pd.Series(competing, dtype=float).rank(method="min")
+    if leading is None:
+        leading = {min(competing, key=lambda method: competing[method])} if competing else set()
     return [
         number._replace(rank=float(ranks.get(number.subject, np.nan)), leads=number.subject in leading)
         for number in values
-        if np.isfinite(number.value)
     ]
 
 
