@@ -39,11 +39,7 @@ class Comparison:
     @cached_property
     def rows(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The compared runs of either side."""
-        first, second = (
-            side.rows[side.rows["method"] != RETRAIN] if self.of_methods else side.rows
-            for side in (self.first, self.second)
-        )
-        return first, second
+        return self._compared(self.first.rows), self._compared(self.second.rows)
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
@@ -60,8 +56,7 @@ class Comparison:
     @cached_property
     def data(self) -> pd.DataFrame:
         """A row for each cell, method and column: see `benchmark.results.differences.differences`."""
-        rows = differences(self.first.rows, self.second.rows)
-        return rows[rows["method"] != RETRAIN] if self.of_methods else rows
+        return self._compared(differences(self.first.rows, self.second.rows))
 
     @cached_property
     def moved(self) -> pd.DataFrame:
@@ -88,6 +83,9 @@ class Comparison:
         return "\n".join([*lines, *self._tables(form == "markdown"), "", self._verdict()])
 
     # --- what is compared ---------------------------------------------------------------------------------------------
+
+    def _compared(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return rows[rows["method"] != RETRAIN] if self.of_methods else rows
 
     def _heading(self) -> Iterator[str]:
         first, second = self.rows
@@ -155,7 +153,7 @@ class Comparison:
             return "no difference: all pairs are identical"
         differs = self.moved["differs"]
         flagged, judged = int(differs.sum()), int(self.moved["low"].notna().sum())
-        starred = f"{flagged} difference{'s' * (flagged != 1)} (*)"
+        starred = f"{number_of(flagged, 'difference')} (*)"
         if not judged and not (differs & ~self.moved["column"].isin([COST, DIVERGED])).any():
             no_interval = "no interval to judge metrics by: trials are fewer than two, or all alike"
             return f"{starred} of computation or divergence; {no_interval}" if flagged else f"undecided: {no_interval}"

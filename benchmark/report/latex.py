@@ -122,7 +122,6 @@ Line = tuple[str, int]  # a row, and how many lines it takes
 
 
 def _lines(table: Table, fit: Layout) -> list[list[Line]]:
-    """Return the rows of each block."""
     rows = [[[row[index] for index in fit.indices] for row in table.rows(block)] for block in table.blocks]
     all_rows = [row for block in rows for row in block]
     columns = [_column(table.columns[index], [row[nth] for row in all_rows]) for nth, index in enumerate(fit.indices)]

@@ -26,18 +26,7 @@ from benchmark.report import markdown
 from benchmark.report.source import METHOD_COLLAPSED
 from benchmark.report.style import cell_label
 from benchmark.report.summary import average_gap
-from benchmark.report.tabular import (
-    DASH,
-    METHOD,
-    Block,
-    Column,
-    Entry,
-    Table,
-    interval,
-    method_row,
-    number,
-    sentences,
-)
+from benchmark.report.tabular import DASH, METHOD, Block, Column, Entry, Table, interval, method_row, number, sentences
 from benchmark.report.templates import template
 from benchmark.results import frames
 from benchmark.settings import Strict
@@ -80,10 +69,8 @@ class EntryForm(Strict):
 
 def entries() -> dict[str, EntryForm]:
     """Return the entries of the board's methods; raise `BadInput` for an invalid one."""
-    forms = {}
-    for file in sorted(paths.LEADERBOARD.glob(f"*/{ENTRY}")):
-        forms[file.parent.name] = validated(EntryForm, parse(file), str(file))
-    return forms
+    files = sorted(paths.LEADERBOARD.glob(f"*/{ENTRY}"))
+    return {file.parent.name: validated(EntryForm, parse(file), str(file)) for file in files}
 
 
 def refresh(study: Study) -> list[Path]:
@@ -98,23 +85,15 @@ def refresh(study: Study) -> list[Path]:
         raise BadInput(f"study {study.name!r} has no run of a method in {paths.LEADERBOARD}")
     files = []
     for method in [RETRAIN, *methods]:
-        method_rows = metrics[metrics["method"] == method]
-        folder = paths.LEADERBOARD / method
-        tables = {
-            ROWS: method_rows.reindex(columns=["study", *CELL, *RUN_COLUMNS]),
-            SETTINGS: _settings(study, method, method_rows),
-        }
-        # What a study has no more must not stay beside its new Retrain.
-        files += [
-            _replace(folder / name, study.name, rows)
-            for name, rows in tables.items()
-            if len(rows) or (folder / name).is_file()
-        ]
+        runs, folder = metrics[metrics["method"] == method], paths.LEADERBOARD / method
+        columns, settings = ["study", *CELL, *RUN_COLUMNS], _settings(study, method, runs)
+        for path, rows in ((folder / ROWS, runs.reindex(columns=columns)), (folder / SETTINGS, settings)):
+            if len(rows) or path.is_file():  # what a study has no more must not stay beside its new Retrain
+                files.append(_replace(path, study.name, rows))
     return [*files, write_board()]
 
 
 def _replace(path: Path, study: str, rows: pd.DataFrame) -> Path:
-    """Replace the rows of a study in a file."""
     if path.is_file():
         present = _read(path)
         if len(other_studies := present[present["study"] != study]):
@@ -128,11 +107,11 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _settings(study: Study, method: str, metrics: pd.DataFrame) -> pd.DataFrame:
-    rows = []
-    for parts in metrics[CELL].drop_duplicates().itertuples(index=False):
-        cell = Cell(*parts)
-        settings = study.settings_of(cell, method).items()
-        rows += [{"study": study.name, **vars(cell), "setting": key, "value": value} for key, value in settings]
+    rows = [
+        (study.name, *cell, key, value)
+        for cell in metrics[CELL].drop_duplicates().itertuples(index=False)
+        for key, value in study.settings_of(Cell(*cell), method).items()
+    ]
     return pd.DataFrame(rows, columns=["study", *CELL, "setting", "value"])
 
 
@@ -166,8 +145,8 @@ def board() -> Table:
             block_rows = [_row(rank, row) for rank, row in enumerate(ranked, 1)]
             blocks.append(Block(block_rows, f"{cell_label(cell)}, study {study}"))
             data += [{"study": study, **vars(cell), **row} for row in ranked]
-    columns = [Column("Rank"), METHOD, Column("Avg. Gap ↓"), Column("95 % interval"), Column("Minus FT's: here")]
-    columns += [Column("95 % interval"), Column("Minus FT's: claimed")]
+    numbers = ("Avg. Gap ↓", "95 % interval", "Minus FT's: here", "95 % interval", "Minus FT's: claimed")
+    columns = [Column("Rank"), METHOD, *map(Column, numbers)]
     columns += [Column(name, text=True) for name in ("Claim", "Printed in")]
     notes = [
         "Average gap to Retrain, in points. Minus FT's: below 0 a method is nearer to Retrain than FT",
@@ -205,8 +184,7 @@ def _claim(cell: Cell, method: str, form: EntryForm, printed: pd.DataFrame) -> t
     for claim in form.claims:
         if _matches(cell, Cell.parse(claim.cell)):
             return claim.avg_gap - claim.ft, claim.source
-    matches = [_matches(cell, Cell(*parts)) for parts in printed[CELL].itertuples(index=False)]
-    means = printed[matches]
+    means = printed[[_matches(cell, Cell(*parts)) for parts in printed[CELL].itertuples(index=False)]]
     tables = means.set_index("method")["table"]
     if method in tables and method != BASELINE:
         gaps = summarise(means).set_index("method")["avg_gap"]  # some printed gaps are slips
