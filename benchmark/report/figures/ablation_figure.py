@@ -71,11 +71,10 @@ def build(source: Source) -> Figure:
         _gaps(panels[0], rows)
         _differences(panels[1], rows)
         for axes, kind in zip(panels, ("Average", "Signed"), strict=True):
-            axes.set_ylabel(f"{kind} gap (points)\n{over(source.trials)}")
             values = [f"{value:g}" if isinstance(value, float) else str(value) for value in rows["value"]]
             axes.set_xticks(range(len(rows)), values)
-            axes.set_xlim(-0.5, len(rows) - 0.5)
-            axes.set_xlabel(label)
+            ends = -0.5, len(rows) - 0.5
+            axes.set(xlim=ends, xlabel=label, ylabel=f"{kind} gap (points)\n{over(source.trials)}")
         if len(groups) > 1:
             cell = Cell(*rows[CELL].iloc[0])
             panels[0].set_title(f"{method_label(rows['head'].iloc[0])}: {cell_label(cell)}", loc="left")
@@ -116,6 +115,5 @@ def _differences(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _mark_own(axes: Axes, rows: pd.DataFrame, label: str = "_") -> None:
-    for position, is_own in enumerate(rows["own"]):
-        if is_own:
-            axes.axvspan(position - 0.5, position + 0.5, color=OWN_GREY, linewidth=0, zorder=0, label=label)
+    for position in np.flatnonzero(rows["own"]):
+        axes.axvspan(position - 0.5, position + 0.5, color=OWN_GREY, linewidth=0, zorder=0, label=label)

@@ -130,7 +130,6 @@ def _cell(column: npt.NDArray[Any], data: pd.DataFrame, progress: pd.DataFrame, 
             style |= {"markerfacecolor": "white" if MethodName.parse(line).contrastive else colour}
             draw_gaps(axes, line_rows[cost] * UNITS[unit], line_rows, highest, label=method_label(line), **style)
         axes.axhspan(0, np.nan_to_num(data["noise_floor"].iloc[0]), **FLOOR)
-        axes.set_xlim(0, 1.04 * largest or 1)
+        axes.set(xlim=(0, 1.04 * largest or 1), xlabel=f"{unit} {counting}")
         axes.locator_params(axis="x", nbins=5)
         axes.xaxis.set_major_formatter("{x:g}")
-        axes.set_xlabel(f"{unit} {counting}")

@@ -73,8 +73,7 @@ def build(source: Source) -> Figure:
     widest = max(row["cell"].nunique() for row in rows)
     for axes, row in zip(grid, rows, strict=True):
         _row(axes, row, source.methods, widest)
-        axes.set_ylim(*_limits(data))
-        axes.set_ylabel(f"Improvement (%)\n{over(source.trials)}")
+        axes.set(ylim=_limits(data), ylabel=f"Improvement (%)\n{over(source.trials)}")
     look: Any = {"ncols": min(len(source.methods), 6), "columnspacing": None, "handlelength": 1}
     legends(figure, grid[:1], collapsed=bool(data["collapsed"].any()), **look)
     return figure
@@ -84,12 +83,10 @@ def rows_of_bars(data: pd.DataFrame, methods: int) -> list[pd.DataFrame]:
     """Divide the cells into rows of at most `BARS_PER_ROW` bars: one row if they fit, else by scenario."""
     data = data.assign(cell=data[CELL].agg("/".join, axis=1))
     per_row = max(1, BARS_PER_ROW // methods)
-    cells = list(dict.fromkeys(data["cell"]))
-    groups = [cells]
-    if len(cells) > per_row:
-        scenarios = dict.fromkeys(data["scenario"])
-        groups = [[cell for cell in cells if cell.endswith(f"/{scenario}")] for scenario in scenarios]
-    parts = [group[start : start + per_row] for group in groups for start in range(0, len(group), per_row)]
+    fits = data["cell"].nunique() <= per_row
+    groups = [data] if fits else [rows for _, rows in data.groupby("scenario", sort=False)]
+    cells = [rows["cell"].unique() for rows in groups]
+    parts = [own[start : start + per_row] for own in cells for start in range(0, len(own), per_row)]
     return [data[data["cell"].isin(part)] for part in parts]
 
 

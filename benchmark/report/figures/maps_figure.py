@@ -144,11 +144,7 @@ def _fit(axes: Axes, panel: Panel) -> None:
     """Fit the axes to the map: each map has its own units, so a shared scale would mean nothing."""
     low, high = (panel.points.min(axis=0), panel.points.max(axis=0)) if len(panel.points) else np.zeros((2, 2))
     (x, y), half = (low + high) / 2, max(1e-9, 1.04 * float((high - low).max()) / 2)
-    axes.set_xlim(x - half, x + half)
-    axes.set_ylim(y - half, y + half)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.set_aspect("equal")
+    axes.set(xlim=(x - half, x + half), ylim=(y - half, y + half), xticks=[], yticks=[], aspect="equal")
     for spine in axes.spines.values():
         spine.set_visible(True)
         spine.set_color("#BBBBBB")

@@ -58,9 +58,8 @@ def build(source: Source) -> Figure:
             if (cell, method) in collapsed:
                 draw_daggers(axes, x, rows["auc"], method_colour(method))
         axes.axhline(0.5, color="black", linestyle=":", linewidth=1, zorder=0)
-        axes.set_xticks(GROUPS)
+        axes.set(xticks=GROUPS, xlabel="Memorisation, by the Retrains of other trials")
         axes.set_title(short_label(cell, source.cells), loc="left")
-        axes.set_xlabel("Memorisation, by the Retrains of other trials")
     for axes in grid[:, 0]:
         axes.set_ylabel(f"AUC against Retrain,\nstandardised, {over(source.trials)}")
     legends(figure, grid.flat[:1], collapsed=bool(collapsed), ncols=LEGEND_COLUMNS)

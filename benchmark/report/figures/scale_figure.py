@@ -44,8 +44,7 @@ def build(source: Source) -> Figure:
     for axes in grid[-1]:
         axes.set_xticks(range(len(names)), [_tick(scale) for scale in drawn_scales], fontsize="small")
         axes.set_xlim(-0.3, len(names) - 0.7)
-    grid[0, 0].set_yticks(range(1, len(methods) + 1))
-    grid[0, 0].set_ylim(len(methods) + 0.5, 0.5)
+    grid[0, 0].set(yticks=range(1, len(methods) + 1), ylim=(len(methods) + 0.5, 0.5))
     hollow: Any = {"color": "black", "marker": "o", "markersize": 4.5, "linestyle": "none", "markerfacecolor": "white"}
     extra = [Line2D([], [], label="Does not lead", **hollow)]
     legends(figure, [grid[0, 0]], extra, bool(data["collapsed"].any()), ncols=4, handlelength=2.4)
