@@ -35,17 +35,15 @@ def changed_results(study: Study) -> list[str]:
         *(partial(_gathered, results, frame) for frame in paths.FRAMES if results.runs),
         *(partial(_table, study, name) for name in study.tables | study.versus_tables),
     ]
-    incomplete = bool(missing(study))
-    return [line for step in steps for line in _attempted(step, incomplete)]
-
-
-def _attempted(step: Callable[[], Iterable[str]], incomplete: bool) -> list[str]:
-    try:
-        return list(step())
-    except StaleOutput as error:  # missing data cannot be recomputed, and is counted as missing
-        return [] if incomplete else [str(error)]
-    except BadInput as error:
-        return [str(error)]
+    incomplete, lines = bool(missing(study)), []
+    for step in steps:
+        try:
+            lines += list(step())
+        except StaleOutput as error:  # missing data cannot be recomputed, and is counted as missing
+            lines += [] if incomplete else [str(error)]
+        except BadInput as error:
+            lines.append(str(error))
+    return lines
 
 
 def contradicted_histories(study: Study) -> list[str]:

@@ -80,10 +80,9 @@ def method_label(name: str) -> str:
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Return methods in the order of every table: Original, Retrain, then as `ORDER` lists them."""
+    """Return methods in the order of every table: Original, Retrain, then as `ORDER` lists them, then plugins'."""
 
     def sort_key(name: str) -> tuple[int, str, bool, bool, str]:
-        """Return the key to sort a name by; methods of plugins come last."""
         method = MethodName.parse(name)
         return [*ORDER, method.key].index(method.key), method.key, method.contrastive, bool(method.settings), name
 

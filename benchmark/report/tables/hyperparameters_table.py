@@ -96,9 +96,10 @@ def _value(value: Any) -> str:
     """Return a setting's value as text: numbers are short, with a power of ten if very small."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    if not isinstance(value, float) or "e" not in text:
-        return text
-    digits, power = text.split("e")
+    if not isinstance(value, float):
+        return str(value)
+    digits, _, power = f"{value:g}".partition("e")
+    if not power:
+        return digits
     raised = f"10{str(int(power)).translate(RAISING)}"
     return formula(raised if digits == "1" else f"{digits}·{raised}")
