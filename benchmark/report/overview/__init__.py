@@ -37,11 +37,9 @@ def draw_overview(names: Iterable[str], images: bool = True) -> Path:
         use(study)
         results = frames.gathered(study)
         for cell, entry in cells.build(results):
-            entry["images"] = None
-            if (gallery := forgotten.build(results, cell, images)) is not None:
-                entry["images"] = len(galleries)
-                galleries.append(gallery)
-            entries.append(entry)
+            gallery = forgotten.build(results, cell, images)
+            entries.append(entry | {"images": len(galleries) if gallery else None})
+            galleries += [gallery] if gallery else []
     if not entries:
         raise StaleOutput("no study has gathered results: 'snakemake --cores 8 all' makes those of quick")
     script = joined(PARTS)

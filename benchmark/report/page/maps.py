@@ -87,11 +87,9 @@ def _map(
             panel[projection] = packed(np.round((xy / half + 1) / 2 * 65535).astype("uint16"))
     forget = (first["membership"] == "forget").to_numpy()
     entry: dict[str, Any] = {"name": str(cell), "label": cell_label(cell), "dataset": cell.dataset}
-    entry |= {
-        "positions": packed(np.searchsorted(index, first.index.to_numpy())),
-        "forget": packed(np.flatnonzero(forget)),
-    }
-    return entry | {"panels": panels}, first.index[forget]
+    entry |= {"positions": packed(np.searchsorted(index, first.index.to_numpy()))}
+    entry |= {"forget": packed(np.flatnonzero(forget)), "panels": panels}
+    return entry, first.index[forget]
 
 
 def _predictions(results: Results, cell: Cell, index: pd.Index[int], partial: bool) -> Iterator[dict[str, Any]]:
