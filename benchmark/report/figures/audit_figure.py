@@ -17,6 +17,7 @@ from benchmark.metrics.samplewise.battery import summary
 from benchmark.metrics.samplewise.built_in_audits import ideal
 from benchmark.metrics.samplewise.standards import kendall
 from benchmark.report import audits, facts
+from benchmark.report.audits import AVERAGE_GAP
 from benchmark.report.figures.common import MARKERS, draw_daggers, legends, panels
 from benchmark.report.source import Source
 from benchmark.report.style import in_order, method_colour, method_label, short_label
@@ -34,7 +35,7 @@ NULL: Any = {"color": "black", "linestyle": ":", "linewidth": 1}
 def points(source: Source) -> pd.DataFrame:
     """Return `summary` of the average gap and the audits shown, for the listed methods."""
     rows = summary(audits.by_trial(source, source.compared), CELL)
-    return rows[rows["audit"].isin([audits.AVERAGE_GAP, *AUDIT_LABELS, *source.study.audits])].reset_index(drop=True)
+    return rows[rows["audit"].isin([AVERAGE_GAP, *AUDIT_LABELS, *source.study.audits])].reset_index(drop=True)
 
 
 def build(source: Source) -> Figure:
@@ -73,19 +74,15 @@ def _panel(axes: Axes, data: pd.DataFrame, audit: str, markers: dict[str, str], 
     rows = data.set_index(["method", "audit"])
     distances = []
     for method, marker in markers.items():
-        if not {(method, audits.AVERAGE_GAP), (method, audit)} <= {
-            *rows.index
-        }:  # earlier versions gathered fewer audits
+        if not {(method, AVERAGE_GAP), (method, audit)} <= {*rows.index}:  # earlier versions gathered fewer audits
             continue
-        gap, audited = rows.loc[(method, audits.AVERAGE_GAP)], rows.loc[(method, audit)]
+        gap, audited = rows.loc[(method, AVERAGE_GAP)], rows.loc[(method, audit)]
         errors = [[[row["value"] - row["low"]], [row["high"] - row["value"]]] for row in (gap, audited)]
         look: Any = {"color": method_colour(method), "marker": marker, "markersize": 4.5, "elinewidth": 0.8}
         axes.errorbar(gap["value"], audited["value"], xerr=errors[0], yerr=errors[1], linestyle="none", **look)
         if method in collapsed:
             draw_daggers(axes, [gap["value"]], [audited["value"]], method_colour(method))
-        ideals = [
-            ideal(name, row["scenario"], row["null"]) for name, row in ((audits.AVERAGE_GAP, gap), (audit, audited))
-        ]
+        ideals = [ideal(name, row["scenario"], row["null"]) for name, row in ((AVERAGE_GAP, gap), (audit, audited))]
         axes.axvline(ideals[0], zorder=0, **NULL)
         axes.axhline(ideals[1], zorder=0, **NULL)
         if not facts.is_control(method):
