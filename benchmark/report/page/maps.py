@@ -79,7 +79,7 @@ def _map(
         for frame in frames.values():
             xy = frame[[f"{projection}_x", f"{projection}_y"]].to_numpy(dtype=float)
             label = frame["label"].to_numpy()
-            # Aligned with the first map of its dataset, its middle at the origin.
+            # UMAP is aligned with the dataset's first t-SNE map too: so nothing turns when a reader switches to it.
             xy = aligned(xy, label, targets.setdefault("first", centroids(standardised(xy), label)))
             points.append(xy - (xy.min(axis=0) + xy.max(axis=0)) / 2)
         half = max(1e-9, *(float(np.abs(xy).max()) for xy in points))

@@ -20,6 +20,7 @@ from benchmark.metrics.reported import reported_summary
 from benchmark.metrics.verdicts import UNTESTED
 from benchmark.names import Cell
 from benchmark.report.page import compare, draw_page, maps, sprites
+from benchmark.report.tables import claims_table
 from benchmark.report.tabular import DASH
 from benchmark.results import frames
 from benchmark.results.gather import collect
@@ -165,8 +166,17 @@ def test_a_page_drawn_without_images_differs_in_nothing_else(text, filled, copie
     full, bare = (data_of(page) for page in (text, draw_page(filled, images=False).read_text(encoding="utf-8")))
     assert full["datasets"]["digits"].pop("sprite") and bare["datasets"]["digits"].pop("sprite") is None
     assert bare == full
-    for path in ROOT.glob("figures/*/*.without-images.html"):
-        assert "data:image" not in without_library(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("figures/*/*.without-images.html")), ids=lambda path: path.parent.name
+)
+def test_a_committed_page_has_no_image_and_the_verdicts_of_the_committed_claims(path) -> None:
+    committed = without_library(path.read_text(encoding="utf-8"))
+    assert "data:image" not in committed
+    claims = pd.read_csv(ROOT / paths.table(path.parent.name, "claims", ".csv"), comment="#")
+    for verdict, count in claims_table.counted(claims).items():
+        assert f">{count} {verdict}</span>" in committed
 
 
 def counts_of_ft(compared: list[dict[str, Any]]) -> dict[str, int]:
