@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from benchmark.metrics.bootstrap import Floats, Statistic
 from benchmark.metrics.evidence import Evidence, Trials
+from benchmark.metrics.samples import METRICS
 from benchmark.names import Cell
 
 OURS = "coun"
@@ -71,7 +72,7 @@ def mean_of(values: Floats) -> Statistic:
     return lambda drawn: values[drawn].mean(axis=1)
 
 
-def signed(names: list[str], differences: Floats) -> str:
-    """Return differences with their signs: ``RA −1.34, UA 0.00``."""
+def signed(differences: Floats) -> str:
+    """Return differences of the four metrics with their signs: ``RA −1.34, UA 0.00``."""
     texts = (f"{value:+.2f}".replace("-", "−") if abs(value) >= 0.005 else "0.00" for value in differences)
-    return ", ".join(f"{name.upper()} {text}" for name, text in zip(names, texts, strict=True))
+    return ", ".join(f"{name.upper()} {text}" for name, text in zip(METRICS, texts, strict=True))

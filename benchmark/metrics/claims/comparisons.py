@@ -14,7 +14,6 @@ from benchmark.metrics.bootstrap import Statistic
 from benchmark.metrics.claims.claim import BASES, FURTHER, MAIN, OTHERS, OURS, Tested, against, lead, signed, within
 from benchmark.metrics.evidence import Evidence, Trials, in_cell
 from benchmark.metrics.gaps import DIVERGED
-from benchmark.metrics.samples import METRICS
 from benchmark.names import MethodName
 
 NEAR = 1.5  # a temperature within this factor of the paper's counts as near it
@@ -130,7 +129,7 @@ def easy(evidence: Evidence) -> Iterator[Tested]:
         for method in MAIN:
             trials = Trials(evidence.metrics, cell, [method])
             if trials.methods and math.isfinite(trials.noise_floor):
-                subject = f"`{method}`: {signed(METRICS, trials.difference(method))}"
+                subject = f"`{method}`: {signed(trials.difference(method))}"
                 yield Tested.of(cell, subject, within(trials, method, evidence.margin), trials)
 
 
@@ -142,7 +141,7 @@ def equal_views(evidence: Evidence) -> Iterator[Tested]:
         for ours, others, subject in _ablation("cl_transform", choice, runs):
             trials = Trials(runs, cell, [*ours, *others])
             if ours and others and len(trials.methods) == 2 and math.isfinite(trials.noise_floor):
-                differences = signed(METRICS, trials.difference(*trials.methods))
+                differences = signed(trials.difference(*trials.methods))
                 yield Tested.of(cell, f"{subject}: {differences}", _likeness(trials, evidence.margin), trials)
 
 

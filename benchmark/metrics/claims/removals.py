@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.bootstrap import Floats, Indices, Statistic
+from benchmark.metrics.bootstrap import Statistic
 from benchmark.metrics.claims.claim import BASES, OTHERS, OURS, Tested, against, lead
 from benchmark.metrics.claims.comparisons import matching_variants
 from benchmark.metrics.evidence import Evidence, Trials, in_cell, trials_with
@@ -54,10 +54,7 @@ def _test_growth(evidence: Evidence, small: Cell, large: Cell, base: str, added:
 
 
 def _more(small: Trials, large: Trials) -> Statistic:
-    def improved(trials: Trials, drawn: Indices) -> Floats:
-        return improvement(*trials.gaps(trials.methods, drawn))
-
-    return lambda drawn: improved(large, drawn) - improved(small, drawn)
+    return lambda drawn: improvement(*large.gaps(large.methods, drawn)) - improvement(*small.gaps(small.methods, drawn))
 
 
 def _shared_trials(frames: Sequence[tuple[pd.DataFrame, Cell, list[str]]]) -> list[Trials]:

@@ -94,7 +94,10 @@ def compactness(evidence: Evidence) -> Iterator[Tested]:
         return
     for cell in evidence.cells("random"):
         forget = in_cell(maps[maps["membership"] == "forget"], cell)
-        silhouettes = {run: _silhouette(rows) for run, rows in forget.groupby(["method", "trial"])}
+        silhouettes = {
+            run: silhouette(rows[["tsne_x", "tsne_y"]].to_numpy(dtype=float), rows["prediction"])
+            for run, rows in forget.groupby(["method", "trial"])
+        }
         runs = in_cell(evidence.metrics, cell)
         runs = runs[pd.MultiIndex.from_frame(runs[["method", "trial"]]).isin(silhouettes) | (runs["method"] == RETRAIN)]
         for mild, strong, subject in mild_and_strong(runs):
@@ -106,10 +109,6 @@ def compactness(evidence: Evidence) -> Iterator[Tested]:
                     for methods in (mild, strong)
                 )
                 yield Tested.of(cell, subject, mean_of(of_mild - of_strong), trials, "silhouette")
-
-
-def _silhouette(rows: pd.DataFrame) -> float:
-    return silhouette(rows[["tsne_x", "tsne_y"]].to_numpy(dtype=float), rows["prediction"])
 
 
 def lemma(evidence: Evidence) -> Iterator[Tested]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+from scipy.special import expit
 
 from benchmark.metrics.samples import METRICS
 from benchmark.metrics.samplewise.margins import Floats, Mask
@@ -22,12 +22,7 @@ def disagreement(prediction: npt.NDArray[Any], reference: npt.NDArray[Any], forg
 
 def confidence_difference(margin: Floats, reference: Floats, forgotten: Mask) -> Floats:
     """Return the mean |difference of the probability of the label| over forgotten samples, in points, (trials,)."""
-    return 100 * _mean(np.abs(confidence(margin) - confidence(reference)), forgotten)
-
-
-def confidence(margin: Floats) -> Floats:
-    """Return the probability of the label."""
-    return np.asarray(special.expit(margin))
+    return 100 * _mean(np.abs(expit(margin) - expit(reference)), forgotten)
 
 
 def tug_of_war(metrics: Floats, reference: Floats, factors: tuple[str, ...] = TUG_OF_WAR) -> Floats:

@@ -57,7 +57,7 @@ class MethodOutputs:
         rows = [list(self.trials).index(trial) for trial in trials]
         return MethodOutputs(*(getattr(self, field.name)[rows] for field in fields(self)))
 
-    @property
+    @cached_property
     def standardised(self) -> MethodOutputs:
         """The same with all margins standardised by each model's test margins."""
         margins: Any = {name: standardised(getattr(self, name), self.test_margin) for name in MARGINS}
@@ -102,14 +102,14 @@ class Battery:
     @cached_property
     def _pairs(self) -> list[Values]:
         """What audits of single models read for each trial's Retrain and that of the trial before, two before, ..."""
-        retrain, forgetting = self.retrain, self.forgetting
-        earlier = [np.roll(retrain.trials, shift) for shift in range(1, self.trials)]
-        return [
-            _compared(retrain.of(others), retrain, forgetting.of(others).forgotten & forgetting.forgotten)
-            | {"average-gap": np.abs(retrain.of(others).metrics - retrain.metrics).mean(axis=1)}
-            | {"kept": known_beyond_test(retrain.of(others).metrics) - known_beyond_test(retrain.metrics)}
-            for others in earlier
-        ]
+        retrain, forgotten = self.retrain, self.forgetting.forgotten
+        pairs = []
+        for shift in range(1, self.trials):
+            others = retrain.of(np.roll(retrain.trials, shift))
+            values = _compared(others, retrain, np.roll(forgotten, shift, axis=0) & forgotten)
+            values["average-gap"] = np.abs(others.metrics - retrain.metrics).mean(axis=1)
+            pairs.append(values | {"kept": known_beyond_test(others.metrics) - known_beyond_test(retrain.metrics)})
+        return pairs
 
     def _against_retrain(self, unlearned: MethodOutputs, attack: Callable[[Floats, Floats, Mask], Attack]) -> Values:
         """Return an attack's measures, and its AUC on test samples and beyond it, by both forms of the margins.
@@ -119,7 +119,7 @@ class Battery:
         values: Values = {}
         for form, first, second in (
             ("", unlearned, self.retrain),
-            ("-standardised", unlearned.standardised, self._standardised_retrain),
+            ("-standardised", unlearned.standardised, self.retrain.standardised),
         ):
             rates = attack(first.margin, second.margin, self.forgetting.forgotten)
             on_test = attack(first.test_margin, second.test_margin, self._as_if_forgotten).auc
@@ -129,10 +129,6 @@ class Battery:
         return values
 
     @cached_property
-    def _standardised_retrain(self) -> MethodOutputs:
-        return self.retrain.standardised
-
-    @cached_property
     def _as_if_forgotten(self) -> Mask:
         return self.forgetting.like(self.retrain.test_margin.shape[1])
 
@@ -140,10 +136,7 @@ class Battery:
         """Add the audits computed alike for unlearned models and Retrain; blank those with too few trials."""
         values = values | self._over_halves(unlearned) | self._against_unseen(unlearned, contributions)
         no_value = np.full(self.trials, np.nan)
-        return {name: values[name] if self._has_enough(name) else no_value for name in AUDITS}
-
-    def _has_enough(self, audit: str) -> bool:
-        return self.trials >= self.enough[audit]
+        return {name: values[name] if self.trials >= enough else no_value for name, enough in self.enough.items()}
 
     def _over_halves(self, unlearned: MethodOutputs) -> Values:
         """Return KLoM and F where there are enough trials; both are slow."""
@@ -161,17 +154,21 @@ class Battery:
             "klom-95": lambda first, second: float(np.nanpercentile(klom(margin[first], retrain[second]), PERCENTILE)),
             "forgetting-quality": quality,
         }
-        enough = {name: statistic for name, statistic in statistics.items() if self._has_enough(name)}
-        return {name: nulls.halved(statistic, self.trials) for name, statistic in enough.items()}
+        return {
+            name: nulls.halved(statistic, self.trials)
+            for name, statistic in statistics.items()
+            if self.trials >= self.enough[name]
+        }
 
     def _against_unseen(self, unlearned: MethodOutputs, contributions: Contributions) -> Values:
         references, a = self._references
         margins = unlearned.margin, unlearned.unseen_margin, self.forgetting.forgotten
+        among_themselves = strict(unlearned.margin, self.forgetting.forgotten, self.forgetting.held_out)
         return {
             "unseen-auc": margin_auc(*margins),
             "unseen-auc-calibrated": references.calibrated_auc(*margins, contributions),
             "rmia-auc": references.rmia_auc(*margins, a, contributions),
-            **_named("u-lira-{}", strict(unlearned.margin, self.forgetting.forgotten, self.forgetting.held_out)),
+            **{f"u-lira-{measure}": values for measure, values in among_themselves._asdict().items()},
         }
 
     @cached_property
@@ -243,7 +240,3 @@ def _compared(unlearned: MethodOutputs, retrain: MethodOutputs, forgotten: Mask)
         agreement.tug_of_war(*metrics, agreement.TUG_OF_WAR_MIA),
     )
     return dict(zip(COMPARED, values, strict=True))
-
-
-def _named(template: str, attack: Attack) -> Values:
-    return {template.format(measure): values for measure, values in attack._asdict().items()}

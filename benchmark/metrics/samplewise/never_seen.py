@@ -14,9 +14,9 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit  # a margin as a probability of the label
 
 from benchmark.metrics.bootstrap import Indices
-from benchmark.metrics.samplewise.agreement import confidence
 from benchmark.metrics.samplewise.margins import Floats, Mask, auc
 from benchmark.metrics.samplewise.resampling import jackknife, nan_mean
 
@@ -98,13 +98,12 @@ class References:
         model's probability of the label and E p = ((1 + a) m + 1 - a) / 2 estimates, from the mean m over references,
         the mean over models half of which were trained on the sample. Trials contribute as in `calibrated_auc`.
         """
-        probability, test_probability = confidence(margin), confidence(test_margin)
-        references = confidence(self.margin), confidence(self.test_margin)
-        return contributions(self._aucs(judged, *references, partial(_rmia, probability, test_probability, a)))
+        attack = partial(_rmia, expit(margin), expit(test_margin), a)
+        return contributions(self._aucs(judged, expit(self.margin), expit(self.test_margin), attack))
 
     def offline_a(self) -> float:
         """Return the a with which RMIA best detects what the references were trained on; no unlearned model is used."""
-        probability, test_probability = confidence(self.margin), confidence(self.test_margin)
+        probability, test_probability = expit(self.margin), expit(self.test_margin)
         aucs = []
         for judged in self._judged(~self.unseen):
             _, means = next(self._means(judged, probability, test_probability))
