@@ -37,19 +37,19 @@ def differences(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     first, second : a row per run and cell, as in `benchmark.results.measured`. The average gap is to the side's own
         Retrain or, without one, to the other side's, over the trials that these have too.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []
     sides = [frame.set_index(RUN_KEYS).sort_index() for frame in (first, second)]
     common = sides[0].index.intersection(sides[1].index)
     groups = first[pd.MultiIndex.from_frame(first[RUN_KEYS]).isin(common)].groupby([*CELL, "method"], sort=False)
     for (*cell, method), _ in groups:
-        labels = dict(zip(CELL, cell, strict=True)) | {"method": method}
-        rows += [labels | row for row in _of_method(sides[0], sides[1], tuple(cell), str(method))]
+        rows += [(*cell, method, *row) for row in _of_method(sides[0], sides[1], tuple(cell), str(method))]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _of_method(
     first: pd.DataFrame, second: pd.DataFrame, cell: tuple[str, ...], method: str
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a method, each with a column's name and its `NUMBERS`."""
     runs = [side.loc[(*cell, method)] for side in (first, second)]
     trials = runs[0].index.intersection(runs[1].index)
     diverged = [(rows.loc[trials, "status"] == DIVERGED).to_numpy() for rows in runs]
@@ -84,7 +84,7 @@ def _retrain(side: pd.DataFrame, cell: tuple[str, ...]) -> pd.DataFrame | None:
     return runs if len(runs) else None
 
 
-def _row(column: str, values: tuple[Floats, Floats], references: tuple[Any, ...], floor: float) -> dict[str, Any]:
+def _row(column: str, values: tuple[Floats, Floats], references: tuple[Any, ...], floor: float) -> tuple[Any, ...]:
     """Return the difference of two means over trials, (n, columns), or of their average gaps to the references."""
     trials = len(values[0])
 
@@ -95,25 +95,21 @@ def _row(column: str, values: tuple[Floats, Floats], references: tuple[Any, ...]
         return np.asarray(means.mean(axis=1))
 
     result = estimate(lambda drawn: level(1, drawn) - level(0, drawn), trials)
-    interval = {"low": result.low, "high": result.high, "noise_floor": floor}
     # Equal in every trial, a difference has no interval, and no doubt.
     certain = result.sd == 0 and result.value != 0
     beyond = (result.low > 0 or result.high < 0 or certain) and not abs(result.value) <= floor
     first, second = (float(level(side, np.arange(trials)[None])[0]) for side in (0, 1))
-    row = {"column": column, "trials": trials, "first": first, "second": second, "difference": result.value}
-    return row | interval | {"differs": bool(beyond)}
+    return column, trials, first, second, result.value, result.low, result.high, floor, bool(beyond)
 
 
-def _exact(column: str, trials: int, first: float, second: float) -> dict[str, Any]:
+def _exact(column: str, trials: int, first: float, second: float) -> tuple[Any, ...]:
     """Return the difference of two exact numbers, which has no interval; that of computation is in per cent."""
     difference = second - first
     unequal = abs(difference) > COUNTED * max(abs(first), abs(second))  # not if one is NaN, as of predictions
     if column == COST and not np.isnan(difference):
         relative = 100 * (second / first - 1) if first else np.inf
         difference = relative if unequal else 0.0
-    no_interval = dict.fromkeys(("low", "high", "noise_floor"), np.nan)
-    row = {"column": column, "trials": trials, "first": first, "second": second, "difference": difference}
-    return row | no_interval | {"differs": unequal}
+    return column, trials, first, second, difference, np.nan, np.nan, np.nan, unequal
 
 
 def identical(first: pd.DataFrame, second: pd.DataFrame) -> pd.Series[bool]:

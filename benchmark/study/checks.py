@@ -50,8 +50,6 @@ def check(study: PlannedStudy, shown: PlannedStudy) -> None:
             if value != default and key not in READ.get(dataset.source, WHERE):
                 where = f"{place_of(name, key, study.file)}.{key}"
                 raise BadInput(f"{where}: {value!r}: source {dataset.source!r} does not use it: leave it out")
-        if dataset.source in CHANNELS:
-            _check_channels(study, name, CHANNELS[dataset.source])
     for names, use in (
         (study.tables.keys() & study.figures.keys(), "both a table and a figure"),
         (study.versus_tables.keys() & (study.tables.keys() | study.figures.keys()), "made by itself"),
@@ -74,10 +72,10 @@ def check(study: PlannedStudy, shown: PlannedStudy) -> None:
         check_output(shown, name)
     check_tuning(study)
     for name, dataset in study.datasets.items():
+        if dataset.source in CHANNELS:
+            _check_channels(shown, name, CHANNELS[dataset.source])
         if dataset.subset:
             check_batches(shown, name, dataset.subset)
-        if dataset.source in CHANNELS:
-            _check_transforms(shown, name, CHANNELS[dataset.source])
         if side := dataset.size or PIXELS.get(dataset.source):
             _check_sides(shown, name, side, side)
 
@@ -108,14 +106,11 @@ def _check_own_audits(study: PlannedStudy) -> None:
 
 
 def _check_channels(study: PlannedStudy, dataset: str, channels: int) -> None:
+    """Refuse an augmentation for another number of channels, and a second view in other colours for grey images."""
     if (count := len(study.datasets[dataset].augmentation.mean)) != channels:
         where = f"{study.file}: datasets.{dataset}.augmentation.mean"
         accepted = f"accepted {'is 1 number' if channels == 1 else f'are {channels} numbers'}, for mean and for std"
         raise BadInput(f"{where}: {count} for images of {channels} channel{'s' * (channels > 1)}: {accepted}")
-
-
-def _check_transforms(study: PlannedStudy, dataset: str, channels: int) -> None:
-    """Refuse a second view in other colours for grey images."""
     for run in study.runs() if channels == 1 else ():
         transform = getattr(run.settings, "cl_transform", "")
         if run.name.dataset == dataset and {*"JG"} & {*transform}:
@@ -196,10 +191,10 @@ def check_prepared(study: PlannedStudy, dataset: str, record: dict[str, Any]) ->
         if cell.dataset == dataset and (file := study.chosen_by(dataset, Scenario(cell.scenario))):
             chosen_by(file[0], Scenario(cell.scenario), record["shapes"]["train_labels"][0])
     train, test = record["shapes"]["train_labels"], record["shapes"]["test_labels"]
-    _check_channels(study, dataset, record["shapes"]["train_images"][3])
+    _, height, width, channels = record["shapes"]["train_images"]
+    _check_channels(study, dataset, channels)
     check_batches(study, dataset, train[0])
-    _check_transforms(study, dataset, record["shapes"]["train_images"][3])
-    _check_sides(study, dataset, *record["shapes"]["train_images"][1:3])
+    _check_sides(study, dataset, height, width)
     # If training images do not outnumber test images, every retain sample is a member.
     if record.get("sorted_by_class") and study.members == "first" and train > test:
         raise BadInput(

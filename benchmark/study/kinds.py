@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmark import paths
 from benchmark.errors import BadInput
@@ -94,8 +94,7 @@ def _with_reference(study: ResolvedStudy, output: OutputSettings) -> list[RunNam
 def with_and_without(method: str) -> list[str]:
     """Return a method's name without and with the contrastive term."""
     name = MethodName.parse(method)
-    settings = [f"{key}={value}" for key, value in name.settings]
-    return [method, str(MethodName.parse("@".join([name.head + CL, *settings])))]
+    return [method, str(replace(MethodName.parse(name.head + CL), settings=name.settings))]
 
 
 def _improvement(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:

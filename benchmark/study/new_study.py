@@ -49,7 +49,7 @@ SCORED = """\
 extends: {extends}
 only: [{outputs}]
 scored:
-  {method}: {files}
+  {name}: {files}
 tables:
   comparison: &scored # a target: snakemake --cores 8 comparison --config study={name}
     kind: unlearning
@@ -108,24 +108,25 @@ def write_scored(folder: Path, extends: str, cell: str, name: str) -> Path:
     if not methods_shown:
         raise unknown("cell", cell, (cell for output in tables for cell in output.cells), f"study {extends!r}")
     files, methods = _quoted(folder / "trial-{trial}.parquet"), ", ".join([*methods_shown[0], name])
-    texts = {}
-    for count in range(1, most + 1):
+
+    def text(count: int) -> str:
+        """Return the study of so many trials."""
         complete = count == most  # an audit's readings depend on the number of trials
-        texts[count] = (HEAD + SCORED + AUDIT * complete).format(
+        return (HEAD + SCORED + AUDIT * complete).format(
             name=name,
             description=f"{name}, whose predictions were made elsewhere",
             extends=extends,
-            method=name,
             files=files,
             cell=cell,
             methods=methods,
             trials=count,
             outputs="comparison, audit" if complete else "comparison",
         )
-    if path.exists() and path.read_text(encoding="utf-8") not in texts.values():  # corrected files, or more trials
+
+    if path.exists() and path.read_text(encoding="utf-8") not in map(text, range(1, most + 1)):
         remedy = f"give it another name by --name, or delete {path}"
         raise BadInput(f"{path} exists already, and shows something else or was edited: {remedy}")
-    write_text(path, texts[trials])
+    write_text(path, text(trials))
     return path
 
 

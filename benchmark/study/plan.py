@@ -42,8 +42,7 @@ class PlannedStudy(ResolvedStudy):
 
     def left_out(self, name: str) -> str:
         """Say that the study has a table or figure, but does not show it; empty for any other name."""
-        fault = f"{self.file}: only: leaves out {name!r}: add it there"
-        return fault * (name in self._left_out)
+        return f"{self.file}: only: leaves out {name!r}: add it there" if name in self._left_out else ""
 
     def output(self, name: str) -> OutputSettings:
         """Return a table or figure; raise `BadInput` if the study has none of that name."""

@@ -94,9 +94,8 @@ def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str
     """Return a study file as plain data, merged over what it extends.
 
     Mappings are merged key by key, anything else is replaced, and null removes what was inherited; only a description
-    is each study's own. ``seen`` are the
-    studies that extend this one. Unless ``tuned`` is false, tuned values override the hyperparameters of the file that
-    includes them.
+    is each study's own. ``seen`` are the studies that extend this one. Unless ``tuned`` is false, tuned values override
+    the hyperparameters of the file that includes them.
     """
     where = f"{paths.study_file(seen[-1])}: extends" if seen else "study"
     if study in seen:
@@ -253,19 +252,15 @@ def validated(model: type[Model], data: Any, where: str) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise BadInput(_message(error, where)) from None
+        faults = [_fault(fault) for fault in error.errors(include_url=False)]
+        more = f" ({len(faults) - NAMED} more)" if len(faults) > NAMED else ""
+        raise BadInput(f"{where}: {'; also '.join(faults[:NAMED])}{more}") from None
     except Exception as error:  # a plugin's own check or default may raise anything
         raise BadInput(f"{where}: {type(error).__name__}: {error}{line_of(error, model.__module__)}") from error
 
 
-def _message(error: ValidationError, where: str) -> str:
-    """Return the faults in one line: each has its key, its value and what is accepted."""
-    faults = [_fault(fault) for fault in error.errors(include_url=False)]
-    more = f" ({len(faults) - NAMED} more)" if len(faults) > NAMED else ""
-    return ": ".join([where, "; also ".join(faults[:NAMED]) + more])
-
-
 def _fault(fault: Any) -> str:
+    """Return a fault in words: its key, its value and what is accepted."""
     key = [fault["ctx"]["key"]] if fault["type"] == UNKNOWN_KEY else []
     place = ".".join(map(str, [*fault["loc"], *key]))
     if key:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -111,11 +112,10 @@ class ResolvedStudy(StudyForm):
             if parsed.settings:
                 raise BadInput(f"method {method!r}: every run starts from the same Original; accepted is {ORIGINAL!r}")
             return ORIGINAL
-        base = plain_values(self._settings(cell, MethodName(parsed.base, parsed.contrastive, ())))
+        base = plain_values(self._settings(cell, replace(parsed, settings=())))
         chosen = plain_values(self._settings(cell, parsed))
-        changed = {key: value for key, value in chosen.items() if value != base[key]}
-        settings = tuple((key, _text(value)) for key, value in sorted(changed.items()))
-        return str(MethodName(parsed.base, parsed.contrastive, settings))
+        settings = tuple((key, _text(value)) for key, value in sorted(chosen.items()) if value != base[key])
+        return str(replace(parsed, settings=settings))
 
     def _resolve(self, name: RunName) -> Run:
         self._check_name(name)

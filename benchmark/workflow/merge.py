@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmark import paths
 from benchmark.data import store
-from benchmark.errors import BadInput
+from benchmark.errors import BadInput, number_of
 from benchmark.files import replacing, sha256, written_origin
 from benchmark.names import RunName
 from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
@@ -221,8 +221,7 @@ def _is_here(journal: Path) -> bool:
 
 
 def _runs(pieces: dict[str, Piece]) -> str:
-    count = sum(bool(piece.record) for piece in pieces.values())
-    return f"{count} run{'s' * (count != 1)}"
+    return number_of(sum(bool(piece.record) for piece in pieces.values()), "run")
 
 
 def _listed(pieces: Iterable[Piece]) -> Iterator[str]:

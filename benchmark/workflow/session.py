@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import paths
-from benchmark.errors import unknown
+from benchmark.errors import number_of, unknown
 from benchmark.study.study import Study
 from benchmark.workflow.status import counted, last_line, spell, state_of
 
@@ -77,7 +77,7 @@ class Session(logging.Filter):
             "numbers": str(paths.gathered(study.name, "*")) if done["collect"] else "",
         }
         duration = spell(time.monotonic() - self._clock)
-        trained = f"{done['run']} run{'s' * (done['run'] != 1)} trained in {duration}"
+        trained = f"{number_of(done['run'], 'run')} trained in {duration}"
         lines = ["", f"Study {study.name}: {trained}. {self._run_counts()}"]
         lines += [f"  {kind:8} {path}" for kind, path in files.items() if path]
         return "\n".join([*lines, *self._main_table(tables)])
@@ -90,7 +90,7 @@ class Session(logging.Filter):
             for job, (rule, fault) in self._failed.items()
             if job in unfinished and not fault.startswith(STOPPED)  # finished: a later attempt succeeded
         }
-        title = f"{len(failed)} {'job' if len(failed) == 1 else 'jobs'} of study {self.study.name} failed:"
+        title = f"{number_of(len(failed), 'job')} of study {self.study.name} failed:"
         lines = ["", title if failed else f"Study {self.study.name} was stopped."]
         of_rule: dict[str, list[str]] = {}
         for rule, fault in failed.values():

@@ -88,7 +88,7 @@ def status(study: Study) -> tuple[str, bool]:
     faults, healthy = failed_datasets(study), is_healthy(states)
     lines = [f"study {study.name}: {number_of(len(states), 'run')}", *faults, *in_words(states)]
     if files := missing(study):
-        lines.append(f"{len(files)} {'file' if len(files) == 1 else 'files'} to be made by 'all', such as {files[0]}")
+        lines.append(f"{number_of(len(files), 'file')} to be made by 'all', such as {files[0]}")
     if counts.keys() - ENDED:
         at_once = counts.get("running", 1)
         lines.append(until_done(time_left(states, at_once), at_once, "run"))

@@ -114,11 +114,10 @@ class StudyFiles:
         cells = [Cell.parse(cell) for cell in study.output(output).cells]
         originals = [study.run(RunName(cell.dataset, cell.arch, "", ORIGINAL, 0)) for cell in cells]
         runs = {run.pool_path: run for run in originals if run.pool_path in self._at}  # they show which runs collapsed
-        if derived := study.derived_of(output):
-            runs |= {run.pool_path: run for run in study.runs_of(output)}  # some diverged, some collapsed
-            return self._files(runs.values(), study.splits((), (), derived), derived) + reported
-        runs |= {run.pool_path: run for run in study.runs_of(output)}
-        return self._files(runs.values(), study.splits(runs.values(), cells), []) + reported
+        runs |= {run.pool_path: run for run in study.runs_of(output)}  # beside derived files: some diverged
+        derived = study.derived_of(output)
+        splits = study.splits((), (), derived) if derived else study.splits(runs.values(), cells)
+        return self._files(runs.values(), splits, derived) + reported
 
     def drawn_from(self, output: str) -> list[Path]:
         """Return what a table or figure is drawn from: only the gathered files if it shows these, else `shown_by`."""
