@@ -40,10 +40,9 @@ class RelearningSettings(Strict):
 
     steps: UpTo1000 = Field(100, description="steps of training")
     every: UpTo1000 = Field(10, description="steps between two evaluations of the forgotten images")
-    batch_size: Annotated[int, Field(ge=2)] = Field(64, description="images a step, retained and forgotten alike")
-    lr: Annotated[float, Field(gt=0)] = Field(
-        0.01,
-        description="the learning rate, constant; momentum and weight decay are methods' defaults",
+    batch_size: int = Field(64, ge=2, description="images a step, retained and forgotten alike")
+    lr: float = Field(
+        0.01, gt=0, description="the learning rate, constant; momentum and weight decay are methods' defaults"
     )
 
 
@@ -51,9 +50,7 @@ class TuneSettings(Strict):
     """How ``tune`` searches the hyperparameters of every method that a table of gaps shows, in that table's cells."""
 
     budget: Positive = Field(8, description="candidates per method and cell")
-    seed: Annotated[int, Field(ge=0)] = Field(
-        1_000_003, description="the seed of all tuning runs; it differs from the study's"
-    )
+    seed: int = Field(1_000_003, ge=0, description="the seed of all tuning runs; it differs from the study's")
     hold_out: Annotated[int, Field(ge=0, le=50)] = Field(
         10,
         description="per cent of the training images to hold out from tuning runs, to choose candidates by; with 0 "
@@ -159,8 +156,7 @@ class StudyForm(Strict):
     )
     datasets: dict[str, DatasetSettings] = Field(description="name -> a dataset")
     hyperparameters: dict[str, dict[str, dict[str, Any]]] = Field(
-        {},
-        description="pattern over dataset/arch/scenario -> method, `training` or `unlearning` -> settings",
+        {}, description="pattern over dataset/arch/scenario -> method, `training` or `unlearning` -> settings"
     )
     tuned: str | None = Field(
         None,

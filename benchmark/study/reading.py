@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import reprlib
 from pathlib import Path
@@ -142,12 +143,10 @@ def _check_removed(inherited: dict[str, Any], data: dict[str, Any], path: Path) 
 
 def _laid_over(own: dict[str, Any], tuned: dict[str, Any], where: str) -> dict[str, Any]:
     """Return hyperparameters with a cell's tuned values last; raise `BadInput` if it has an earlier place already."""
-    patterns = list(own)
-    for number, cell in enumerate(patterns):
-        for later in patterns[number + 1 :] if cell in tuned else ():
-            if matches(later, cell):
-                fault = f"tuned values would take this place, and {later!r} further down would override them"
-                raise BadInput(f"{where}: hyperparameters.{cell}: {fault}: accepted is the other order")
+    for cell, later in itertools.combinations(own, 2):
+        if cell in tuned and matches(later, cell):
+            fault = f"tuned values would take this place, and {later!r} further down would override them"
+            raise BadInput(f"{where}: hyperparameters.{cell}: {fault}: accepted is the other order")
     return merge(own, tuned)
 
 

@@ -96,15 +96,15 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
         raise BadInput(f"{study.file}: {obstacle}")
     cells = tuned_cells(study)
     places = with_originals(cells)
-    images = ("datasets", "plugins", "lists", "memorisation")
-    inherited = ("precision", "members", "keep_twins", "threads", "sequential", *images)
+    images = {"datasets", "plugins", "lists", "memorisation"}
+    inherited = {"precision", "members", "keep_twins", "threads", "sequential", *images}
     return {
         "description": f"What is trained to tune {study.name}",
         "seed": study.tune.seed,
         "tune": {"seed": study.tune.seed},  # so that it cannot be tuned itself
         "trials": 1,
         "hold_out": study.tune.hold_out,
-        **{key: value for key, value in study.model_dump(mode="json").items() if key in inherited},
+        **study.model_dump(mode="json", include=inherited),
         "hyperparameters": {
             pattern: entries
             for pattern, entries in (study.hyperparameters | study.tune.hyperparameters).items()  # these win
