@@ -123,6 +123,7 @@ def write_scored(folder: Path, extends: str, cell: str, name: str) -> Path:
             outputs="comparison, audit" if complete else "comparison",
         )
 
+    # A file of its own may be there, of fewer trials or of predictions that have been corrected since.
     if path.exists() and path.read_text(encoding="utf-8") not in map(text, range(1, most + 1)):
         remedy = f"give it another name by --name, or delete {path}"
         raise BadInput(f"{path} exists already, and shows something else or was edited: {remedy}")

@@ -9,7 +9,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType
@@ -36,7 +36,7 @@ def load(names: Any, where: str) -> None:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise BadInput(f"{where}: {names!r}: accepted is a list of modules or .py files")
     for name in names:
-        _guarded(name, where, lambda name=name: _import(name, where))
+        _guarded(name, where, partial(_import, name, where))
 
 
 def _guarded(name: str, where: str, action: Any) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -149,7 +149,7 @@ def _counted(
         meter = started.context.meter
         total += (meter.paper, meter.executed)
         if recipe.epochs:
-            total += _epochs(cache(lambda epoch, started=started: _epoch(started, epoch)), 0, recipe.epochs - 1)
+            total += _epochs(cache(partial(_epoch, started)), 0, recipe.epochs - 1)
     return float(total[0]), float(total[1])
 
 

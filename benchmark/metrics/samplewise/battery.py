@@ -108,7 +108,8 @@ class Battery:
             others = retrain.of(np.roll(retrain.trials, shift))
             values = _compared(others, retrain, np.roll(forgotten, shift, axis=0) & forgotten)
             values["average-gap"] = np.abs(others.metrics - retrain.metrics).mean(axis=1)
-            pairs.append(values | {"kept": known_beyond_test(others.metrics) - known_beyond_test(retrain.metrics)})
+            values["kept"] = known_beyond_test(others.metrics) - known_beyond_test(retrain.metrics)
+            pairs.append(values)
         return pairs
 
     def _against_retrain(self, unlearned: MethodOutputs, attack: Callable[[Floats, Floats, Mask], Attack]) -> Values:
