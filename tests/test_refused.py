@@ -130,7 +130,7 @@ CHANGES = [
     (table2(show="forget"), "tables.table2.show", "does not use it"),
     (table2(kind="hyperparameters", trials=1), "tables.table2.trials", "does not use it"),
     (stages(CELL), f"figures.figure6: cells: {CELL}", "accepted are sequential ones, such as digits/convnet/sequ"),
-    (table2(studies=["tiny"]), "tables.table2.studies", "accepted are ['scale']"),
+    (table2(studies=["tiny"]), "tables.table2.studies", "accepted is scale"),
     (table2(kind="claims", cells=[CELL]), f"tables.table2.cells: {CELL}", "of all runs that the study's other tables"),
     (table2(kind="effort", cells=[], methods=["ft"]), "tables.table2.methods: ft", "accepted is none"),
     (table2(kind="scale"), "tables.table2.studies", "empty"),

@@ -73,9 +73,9 @@ def _check_scored(study: PlannedStudy, where: str, output: OutputSettings, featu
 
 def _check_studies(where: str, output: OutputSettings, of_studies: bool) -> None:
     if output.studies and not of_studies:
-        kinds = [name for name, kind in KINDS["tables"].items() if kind.of_studies]
-        raise BadInput(f"{where}.studies: a {output.kind!r} shows its own study alone: accepted are {kinds}")
-    studies = paths.studies()
+        kinds = ", ".join(name for name, kind in KINDS["tables"].items() if kind.of_studies)
+        raise BadInput(f"{where}.studies: kind {output.kind!r} shows its own study alone: accepted is {kinds}")
+    studies = paths.studies() if output.studies else []
     for name in output.studies:
         if name not in studies:
             raise unknown("study", name, studies, f"{where}.studies")
