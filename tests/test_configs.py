@@ -44,6 +44,7 @@ SHIPPED = {
     "cifar10-full-size": "table3 table3-vs-reported",
     "scale": "scale images ranks",
     "cifar10-audit": f"{AUDIT} not-forgotten gaps claims verdicts power effort",
+    "cifar10-memorised": f"{AUDIT} gaps effort",
     "cifar10-longer": "table2 table9 first-random-10 claims audit",
     "cifar10-badt": "reductions",
     "rates": "rates-vgg",
@@ -128,6 +129,14 @@ def test_the_cifar10_study_takes_the_values_that_the_search_on_all_images_chose_
                 assert {key: settings[key] for key in values} == values, str(run.name)
                 checked += 1
     assert checked == 2 * 7 * study.trials
+
+
+def test_memorised_and_typical_images_are_forgotten_as_random_ones_are():
+    study = read("cifar10-memorised")
+    for run in study.runs():
+        if run.original or run.name.method == RETRAIN:
+            random = study.run(replace(run.name, scenario="random-10"))
+            assert run.settings == random.settings, str(run.name)
 
 
 def test_in_the_cifar10_study_every_method_has_a_similar_share_of_retrains_computation(monkeypatch):
