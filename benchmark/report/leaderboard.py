@@ -162,7 +162,8 @@ def _compared(runs: pd.DataFrame, cell: Cell, method: str, claimed: float, sourc
     """Return a method's numbers in a cell, beside what was claimed for it; none if it diverged in some trial."""
     trials, shared = (Trials(runs, cell, dict.fromkeys(methods)) for methods in ([method], [method, BASELINE]))
     counts = {"diverged": trials.diverged.get(method, 0), "collapsed": trials.collapsed.get(method, 0)}
-    row = {"method": method, "trials": len(trials) if method in trials.values else 0, **counts}
+    whole = len(trials) if method in trials.values else 0
+    row = {"method": method, "trials": whole + counts["diverged"], **counts}
     row |= {**dict.fromkeys(NUMBERS, np.nan), "claimed": claimed}
     if method in trials.values and not row["diverged"]:
         row["avg_gap"], row["low"], row["high"] = average_gap(trials, method)

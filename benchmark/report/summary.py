@@ -99,8 +99,8 @@ def average_gap(trials: Trials, method: str) -> tuple[float, float, float]:
 def gaps_of_two(source: Source, cell: Cell, first: str, second: str, fewest: int = 1) -> dict[str, float]:
     """Return the average gaps of two listed methods, trial by trial, and how much higher the second's is.
 
-    ``trials`` counts those that both have, ``diverged`` those left out because one of them or Retrain diverged,
-    ``collapsed`` those in which one has collapsed at the epoch that the gaps are of. ``first`` and ``second`` are the
+    ``trials`` counts those that both have; of these, ``diverged`` are left out because one of them or Retrain diverged,
+    and in ``collapsed`` one has collapsed at the epoch that the gaps are of. ``first`` and ``second`` are the
     gaps in points; ``value, low, high, p, sd`` are `benchmark.metrics.bootstrap.Estimate`'s of their difference. All
     five and the gaps are NaN where the methods and Retrain share fewer than ``fewest`` trials.
     """
@@ -108,18 +108,20 @@ def gaps_of_two(source: Source, cell: Cell, first: str, second: str, fewest: int
     numbers |= dict.fromkeys(COUNTS, 0)
     if source.results.metrics.empty:
         return numbers
-    numbers["diverged"] = len(set.union(*(source.diverged(cell, method) for method in (first, second, RETRAIN))))
+    diverged = len(set.union(*(source.diverged(cell, method) for method in (first, second, RETRAIN))))
+    numbers["trials"] = numbers["diverged"] = diverged
     runs = pd.concat([source.rows(source.results.metrics, cell, method) for method in (first, second)])
     numbers["collapsed"] = runs.loc[runs["collapsed"], "trial"].nunique()
     first, second = (source.run_method(cell, method) for method in (first, second))
     trials = Trials(source.results.metrics, cell, dict.fromkeys((first, second)))
     if not {first, second, RETRAIN} <= set(trials.values):
         return numbers
-    numbers["trials"] = len(trials)
+    numbers["trials"] += len(trials)
     if len(trials) < fewest:
         return numbers
     numbers["first"], numbers["second"] = trials.gaps((first, second), np.arange(len(trials))[None])[:, 0].tolist()
-    return numbers | asdict(estimate(lambda drawn: trials.gap(second, drawn) - trials.gap(first, drawn), len(trials)))
+    difference = estimate(lambda drawn: trials.gap(second, drawn) - trials.gap(first, drawn), len(trials))
+    return numbers | asdict(difference) | {"trials": numbers["trials"]}
 
 
 def floors_of(metrics: pd.DataFrame) -> dict[Cell, float]:

@@ -81,10 +81,10 @@ def test_a_setting_in_a_methods_name_is_none_that_tuning_changed(study, copied):
 @pytest.mark.parametrize(
     ("diverged", "counts", "named"),
     [
-        (["neggrad-plus/trial-2"], [[3, 0], [2, 1]], "NegGrad+ 1."),
+        (["neggrad-plus/trial-2"], [[3, 0], [3, 1]], "NegGrad+ 1."),
         # CoUn, with which FT is compared, diverged in another trial than FT.
-        (["coun/trial-0", "ft/trial-1"], [[1, 2], [2, 1]], "FT 2, NegGrad+ 1."),
-        (["retrain/trial-1"], [[2, 1], [2, 1]], "FT 1, NegGrad+ 1."),
+        (["coun/trial-0", "ft/trial-1"], [[3, 2], [3, 1]], "FT 2, NegGrad+ 1."),
+        (["retrain/trial-1"], [[3, 1], [3, 1]], "FT 1, NegGrad+ 1."),
     ],
 )
 def test_trials_in_which_a_compared_method_diverged_are_left_out_and_named(study, copied, diverged, counts, named):
@@ -100,7 +100,7 @@ def test_tuning_leaves_out_trials_that_diverged_with_either_value_and_names_miss
     for run in ("ft@lr=0.05/trial-1", "neggrad-plus/trial-2"):
         write_run(study, f"{RANDOM}/{run}", {"ra": 10.0}, status=DIVERGED)
     worth = Drawn(study, "worth")
-    assert worth.by_method().loc[["ft", "coun"], ["trials", "diverged"]].to_numpy().tolist() == [[2, 1], [3, 0]]
+    assert worth.by_method().loc[["ft", "coun"], ["trials", "diverged"]].to_numpy().tolist() == [[3, 1], [3, 0]]
     assert "Left out, because a method diverged (trials): FT 1, NegGrad+ 1." in worth.caption
     shutil.rmtree(run_folder(study, f"{RANDOM}/retrain/trial-2"))
     paths.gathered("tiny", "metrics").unlink()

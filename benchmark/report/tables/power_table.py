@@ -30,7 +30,7 @@ def build(source: Source) -> Table:
         f"Sd: standard deviation of one trial's difference, from resampling {source.trials} trials",
         facts.tuned(source.study),
         facts.left_out(data),
-        facts.incomplete(data.assign(trials=data["trials"] + data["diverged"]), source.trials),
+        facts.incomplete(data, source.trials),
     ]
     blocks = source.blocks(data, lambda rows: [_row(row) for row in rows.to_dict("records")])
     return source.table(columns, blocks, notes, data)

@@ -61,8 +61,9 @@ def _of_cell(source: Source, cell: Cell) -> pd.DataFrame:
     floor = floor_of(areas[RETRAIN].to_numpy()[:, None])
     for method, frame in values.items():
         differences = (areas[method] - areas[RETRAIN]).dropna()
-        row: dict[str, Any] = {**vars(cell), "method": method, "trials": len(frame)}
-        row |= {"diverged": len(source.diverged(cell, method)), "collapsed": len(source.collapsed(cell, method))}
+        diverged, collapsed = (len(trials(cell, method)) for trials in (source.diverged, source.collapsed))
+        row: dict[str, Any] = {**vars(cell), "method": method, "trials": len(frame) + diverged}
+        row |= {"diverged": diverged, "collapsed": collapsed}
         for name in ("before", "after", "area"):
             row |= {name: frame[name].mean(), f"{name}_sd": frame[name].std()}
         low, high = mean_interval(differences)
@@ -89,7 +90,7 @@ def _rows(data: pd.DataFrame, steps: int) -> list[Row]:
         half = (row["difference_high"] - row["difference_low"]) / 2
         entries.append(DASH if row["method"] == RETRAIN else mean_text(row["difference"], half))
         entries.append(f"> {steps}" if np.isinf(row["steps"]) else number(row["steps"], 0))
-        rows.append(method_row(row["method"], entries, row["diverged"] and not row["trials"], row["collapsed"]))
+        rows.append(method_row(row["method"], entries, 0 < row["diverged"] == row["trials"], row["collapsed"]))
     return rows
 
 
@@ -110,5 +111,5 @@ def _notes(source: Source, data: pd.DataFrame) -> list[str]:
         facts.tuned(study),
         facts.control([ORIGINAL]),
         facts.left_out(data),
-        facts.incomplete(data.assign(trials=data["trials"] + data["diverged"]), trials),
+        facts.incomplete(data, trials),
     ]

@@ -28,7 +28,7 @@ def build(source: Source) -> Table:
         "Own: with the study's own hyperparameters; where tuning kept them, there is no gain",
         f"Noise floor {floor_texts}" if floor_texts else "",
         facts.left_out(data),
-        facts.incomplete(data.assign(trials=data["trials"] + data["diverged"]), source.trials),
+        facts.incomplete(data, source.trials),
     ]
     blocks = source.blocks(data, lambda rows: [_row(row) for row in rows.itertuples()])
     return source.table(columns, blocks, notes, data)
