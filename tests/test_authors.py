@@ -83,6 +83,11 @@ def test_a_promise_that_cannot_be_tested_is_not_called_kept(empty):
     assert f"not tested  {contract.resumes.__doc__}\n            it does not repeat\n" in ended.stdout
 
 
+@pytest.mark.parametrize("method", ["ssd", "scrub+cl"])
+def test_a_built_in_method_ends_well_even_if_it_trains_nothing(method):
+    assert not contract.broken(method, promises=[contract.ends_well])
+
+
 def test_a_plugin_that_keeps_all_promises_passes_and_one_that_cannot_run_fails(broken):
     assert set(BREAKS) == set(contract.PROMISES) and not broken(KEEPS_ALL)
     for body, fault in {

@@ -1,4 +1,4 @@
-"""The promises of every method, tested on a miniature study: for `python -m benchmark test`, and for our own tests.
+"""The promises of every method, tested on a miniature study: `python -m benchmark test`.
 
 A promise is a function that raises `Broken` if a method does not keep it, and `Untested` if that cannot be told; its
 docstring is the promise in words.

@@ -192,6 +192,8 @@ def first_steps(run: Run, held_out: int = 0) -> None:
     batches = _steps(method)
     with torch.no_grad():
         method.prepare(model)
+    if not batches:  # like SSD, it trains nothing
+        return
     generator, outputs = torch.Generator(), _Outputs()
     for name, part in batches[0].items():
         images = context.load(part, generator)
@@ -206,7 +208,7 @@ def first_steps(run: Run, held_out: int = 0) -> None:
 
 
 def _steps(method: Method) -> list[Batch]:
-    """Return the steps of the first epoch; raise `IncompletePlugin` if they are none, or if their cost is no number."""
+    """Return the steps of the first epoch; raise `IncompletePlugin` for what is no step, or a cost that is none."""
     steps, where = method.batches(0), f"method {type(method).__name__}"
     if not isinstance(steps, list) or not all(isinstance(step, dict) and step for step in steps):
         accepted = "accepted is a list of steps, each a mapping from the names of its parts to them"
