@@ -226,6 +226,11 @@ def test_time_left_follows_from_finished_runs_of_the_method_and_how_many_run_at_
     # Nor does it keep the time left unknown.
     assert time_left([*finished, State(scored, "left"), state("ft", 1, "left")], 1) == 20
     assert time_left([State(scored, "done", seconds=4.0), state("ft", 1, "left")], 1) is None
+    # Those of the latest run's machine come first, even if they are of another method.
+    elsewhere = replace(finished[1], machine=("slow", "float32"), seconds=200.0, ended="2026-01-01T00:00:00+00:00")
+    here = replace(finished[0], machine=("fast", "bfloat16"), ended="2026-01-02T00:00:00+00:00")
+    assert time_left([elsewhere, here, state("ft", 1, "left")], 1) == 40
+    assert time_left([elsewhere, state("ft", 1, "left")], 1) == 200
     # Two at once halve it, but no run is shared between two.
     assert time_left([*finished, state("ft", 1, "left"), state("salun", 0, "left")], 2) == 60
     assert time_left([*finished, *[state("ft", 1, "left")] * 8], 4) == 40

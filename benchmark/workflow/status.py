@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import platform
 import re
@@ -34,13 +35,18 @@ STARTED = re.compile(r"# process (\d+) on (\S+)$")  # the end of a log's first l
 
 @dataclass(frozen=True)
 class State:
-    """The state of a run, with a remark for users, its seconds if it is done, and the note of a job under way."""
+    """The state of a run, with a remark for users, and the note of a job under way.
+
+    A run that is done has its seconds, what computed them (device and precision), and when it ended.
+    """
 
     run: Run
     state: str
     remark: str = ""
     seconds: float | None = None
     note: dict[str, Any] | None = None
+    machine: tuple[str, ...] = ()
+    ended: str = ""
 
     @property
     def elapsed(self) -> float:
@@ -74,7 +80,9 @@ def state_of(study: Study, run: Run) -> State:
         absent = [name for name in (paths.SAMPLES, paths.HISTORY) if not (folder / name).is_file()]
         if absent:
             return _under_way(work, run) or State(run, "left", f"{folder / absent[0]} is missing")
-        return State(run, "diverged" if content["status"] == DIVERGED else "done", seconds=content["wall_seconds"])
+        machine = tuple(str(content["stamp"].get(key)) for key in ("device", "precision"))
+        how = {"seconds": content["wall_seconds"], "machine": machine, "ended": content["ended"]}
+        return State(run, "diverged" if content["status"] == DIVERGED else "done", **how)
     return _under_way(work, run) or _by_log(paths.log(run.pool_path), run)
 
 
@@ -152,18 +160,21 @@ def time_left(states: Sequence[State], at_once: int) -> float | None:
     """Return the seconds until all is done if ``at_once`` jobs run at a time; None before any run has finished.
 
     A job under way goes on at its own pace. An epoch of a run that has not begun takes as long as in finished ones of
-    its method in its cell; else of its method, or of any, on its dataset and architecture; else as in any. A run that
-    trains nothing, such as SSD's, takes no time before one of its method has finished.
+    its method in its cell; else of its method, or of any, on its dataset and architecture; else as in any. Those that
+    the machine of the latest run computed come first: others may be several times as fast or slow. A run that trains
+    nothing, such as SSD's, takes no time before one of its method has finished.
     """
-    finished: dict[tuple[str, ...], list[float]] = {}
-    for state in states:
-        if state.seconds is not None:
-            for key in _groups(state.run):
-                finished.setdefault(key, []).append(state.seconds / _epochs(state.run))
+    done = [state for state in states if state.seconds is not None]
+    machines = [max(done, key=lambda state: state.ended).machine, None] if done else []
+    finished: dict[object, list[float]] = {}
+    for state in done:
+        for key in itertools.product((state.machine, None), _groups(state.run)):
+            finished.setdefault(key, []).append((state.seconds or 0.0) / _epochs(state.run))
 
     def usual(run: Run) -> float | None:
         """Return the seconds of a run at the mean pace of the finished runs that are most like it."""
-        return next((mean(finished[key]) * _epochs(run) for key in _groups(run) if key in finished), None)
+        keys = itertools.product(machines, _groups(run))
+        return next((mean(finished[key]) * _epochs(run) for key in keys if key in finished), None)
 
     longest = total = 0.0
     for state in states:
