@@ -83,8 +83,8 @@ def test_a_promise_that_cannot_be_tested_is_not_called_kept(empty):
     assert f"not tested  {contract.resumes.__doc__}\n            it does not repeat\n" in ended.stdout
 
 
-@pytest.mark.parametrize("method", ["ssd", "scrub+cl"])
-def test_a_built_in_method_ends_well_even_if_it_trains_nothing(method):
+@pytest.mark.parametrize("method", ["ssd", "original"])
+def test_a_method_that_trains_nothing_and_original_end_well(method):
     assert not contract.broken(method, promises=[contract.ends_well])
 
 

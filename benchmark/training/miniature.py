@@ -115,9 +115,10 @@ class MethodTest:
         """How an uninterrupted run of two stages ended."""
         return self.run(scenario=STAGES)
 
-    def resolved(self, scenario: str = CELL.scenario) -> Run:
-        """Return the method's run, with its settings."""
-        return self.study.run(str(RunName(CELL.dataset, CELL.arch, scenario, str(self.method), 0)))
+    def resolved(self, scenario: str = CELL.scenario, method: str = "") -> Run:
+        """Return the run of this or another method, with its settings."""
+        method = method or str(self.method)
+        return self.study.run(RunName(CELL.dataset, CELL.arch, "" if method == ORIGINAL else scenario, method, 0))
 
     def first_run(self) -> Ended:
         """Return how a run ended, after its first step has been checked, as before a study's training."""
@@ -126,8 +127,7 @@ class MethodTest:
 
     def run(self, method: str = "", scenario: str = CELL.scenario, stops: Sequence[int] = (), seed: int = 0) -> Ended:
         """Do a run, stopped at the pauses ``stops`` and resumed; ``seed`` seeds the global generators."""
-        method = method or str(self.method)
-        name = str(RunName(CELL.dataset, CELL.arch, "" if method == ORIGINAL else scenario, method, 0))
+        name = str(self.resolved(scenario, method).name)
         loaded: list[tuple[int, Part]] = []
         remaining, pauses = list(stops), 0
         while True:
