@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmark import paths
-from benchmark.training import contract
+from benchmark.contract import promises
 from tests.project import ROOT, call, mistake, without_new_plugins
 
 PLUGIN = """
@@ -25,24 +25,24 @@ class Breaks(Method):
 """
 KEEPS_ALL = "contrastive = True"
 BREAKS = {
-    contract.ends_well: "def after_step(self, model): next(model.parameters()).mul_(float('nan'))",
-    contract.repeats_its_steps: """def batches(self, epoch):
+    promises.ends_well: "def after_step(self, model): next(model.parameters()).mul_(float('nan'))",
+    promises.repeats_its_steps: """def batches(self, epoch):
         return super().batches(0)""",
-    contract.repeats: """def loss(self, outputs, batch, epoch):
+    promises.repeats: """def loss(self, outputs, batch, epoch):
         return super().loss(outputs, batch, epoch) * random.random()""",
-    contract.resumes: """steps = 0
+    promises.resumes: """steps = 0
 
     def loss(self, outputs, batch, epoch):
         self.steps += 1
         return super().loss(outputs, batch, epoch) * self.steps""",
-    contract.leaves_absent_data_alone: """def prepare(self, model):
+    promises.leaves_absent_data_alone: """def prepare(self, model):
         every = Part(torch.arange(160), self.context.labels, "N")
         self.context.load(every, self.context.streams.generator("look"))""",
-    contract.accepts_contrastive_term: """contrastive = True
+    promises.accepts_contrastive_term: """contrastive = True
 
     def loss(self, outputs, batch, epoch):
         return super().loss(outputs, batch, epoch) * (2 if type(self) is Breaks else 1)""",
-    contract.runs_in_bfloat16: """def loss(self, outputs, batch, epoch):
+    promises.runs_in_bfloat16: """def loss(self, outputs, batch, epoch):
         loss = super().loss(outputs, batch, epoch)
         return loss * float("nan") if torch.is_autocast_enabled("cpu") else loss""",
 }
@@ -55,11 +55,11 @@ ALL_DATA = """def batches(self, epoch):
 def broken(tmp_path):
     """Return a function that finds the promises that a plugin's method breaks."""
 
-    def broken(body, promises=contract.PROMISES):
+    def broken(body, tested=promises.PROMISES):
         file = tmp_path / "breaking_plugin.py"
         file.write_text(PLUGIN.format(body=body))
         with without_new_plugins():
-            return contract.broken("breaks", [str(file)], promises)
+            return promises.broken("breaks", [str(file)], tested)
 
     return broken
 
@@ -69,27 +69,27 @@ def test_the_promise_that_a_plugin_breaks_is_named(broken, promise, body):
     assert [finding.promise for finding in broken(body, [promise])] == [promise.__doc__]
 
 
-@pytest.mark.parametrize("promise", [contract.ends_well, contract.repeats])
+@pytest.mark.parametrize("promise", [promises.ends_well, promises.repeats])
 def test_what_a_broken_promise_would_break_too_is_not_tested(broken, promise):
     assert [finding.promise for finding in broken(BREAKS[promise])] == [promise.__doc__]
 
 
 def test_a_promise_that_cannot_be_tested_is_not_called_kept(empty):
-    Path("mine.py").write_text(PLUGIN.format(body=BREAKS[contract.repeats]))
+    Path("mine.py").write_text(PLUGIN.format(body=BREAKS[promises.repeats]))
     with without_new_plugins():
         ended = call("test", "breaks", "--plugin", "mine.py")
     assert ended.returncode == 1
-    assert f"broken      {contract.repeats.__doc__}\n            a second run differs" in ended.stdout
-    assert f"not tested  {contract.resumes.__doc__}\n            it does not repeat\n" in ended.stdout
+    assert f"broken      {promises.repeats.__doc__}\n            a second run differs" in ended.stdout
+    assert f"not tested  {promises.resumes.__doc__}\n            it does not repeat\n" in ended.stdout
 
 
 @pytest.mark.parametrize("method", ["ssd", "original"])
 def test_a_method_that_trains_nothing_and_original_end_well(method):
-    assert not contract.broken(method, promises=[contract.ends_well])
+    assert not promises.broken(method, promises=[promises.ends_well])
 
 
 def test_a_plugin_that_keeps_all_promises_passes_and_one_that_cannot_run_fails(broken):
-    assert set(BREAKS) == set(contract.PROMISES) and not broken(KEEPS_ALL)
+    assert set(BREAKS) == set(promises.PROMISES) and not broken(KEEPS_ALL)
     for body, fault in {
         ALL_DATA: "method Breaks: batches gives position ",
         "def loss(self, outputs, batch, epoch): pass": "loss returns None: accepted is a scalar tensor",

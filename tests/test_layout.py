@@ -13,8 +13,8 @@ MOST_FILES, FILE_LINES, FUNCTION_LINES = 10, 300, 50
 
 # From the top down.
 FLOORS = ["__main__", "commands", "report.overview", "report.page", "report.figures", "report.tables", "report"]
-FLOORS += ["features", "tune", "training", "workflow", "results", "study", "methods", "data", "metrics", "settings"]
-FLOORS += ["models", "ground"]
+FLOORS += ["features", "tune", "contract", "training", "workflow", "results", "study", "methods", "data", "metrics"]
+FLOORS += ["settings", "models", "ground"]
 GROUND = {"__init__", "names", "registry", "paths", "files", "seeds", "stamp", "errors"}
 FLOOR_OF = {room: number for number, room in enumerate(reversed(FLOORS))}
 

@@ -50,11 +50,11 @@ def test(
 
     The exit status is 1 if a promise is broken.
     """
+    from benchmark.contract.miniature import NAME
+    from benchmark.contract.promises import examine
     from benchmark.names import MethodName
     from benchmark.registry import METHODS
     from benchmark.study import plugins
-    from benchmark.training.contract import examine
-    from benchmark.training.miniature import NAME
 
     name = MethodName.parse(method, "METHOD")
     plugins.load(plugin, "--plugin")

@@ -58,8 +58,8 @@ METHOD_STUDY = EXTENDING.format(
 METHOD_TEST = '''\
 """What {title} promises, as every method does, and what it alone does."""
 
-from benchmark.training.contract import broken
-from benchmark.training.miniature import miniature
+from benchmark.contract.promises import broken
+from benchmark.contract.miniature import miniature
 
 
 def test_it_keeps_every_promise():

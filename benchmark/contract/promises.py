@@ -16,13 +16,13 @@ from typing import NamedTuple
 import yaml
 
 from benchmark import paths
+from benchmark.contract.miniature import CELL, NAME, STAGES, TRAIN, Ended, MethodTest, make_study, miniature
 from benchmark.data.splits import forgotten
 from benchmark.errors import BadInput, number_of
 from benchmark.names import ORIGINAL, MethodName
 from benchmark.results import records
 from benchmark.study.plugins import line_of, method_class
 from benchmark.study.prepare import held_out
-from benchmark.training.miniature import CELL, NAME, STAGES, TRAIN, Ended, MethodTest, make_study, miniature
 
 
 class Broken(Exception):

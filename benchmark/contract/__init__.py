@@ -1,0 +1,1 @@
+"""What every method promises, tested on a miniature study."""
