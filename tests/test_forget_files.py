@@ -105,8 +105,11 @@ def test_one_studys_scores_choose_what_another_forgets(project):
     record = run_folder(study, project.name("retrain", "random-50", 5)) / paths.RUN
     write_record(record, read_record(record) | {"status": "diverged"})
     study = project.study({"trials": 6, "resample": ["split"], "tables": cells})
-    Path("6.csv").write_text(Path("scores.csv").read_text())  # older scores, which it replaces
-    assert write_scores(study, cell, Path("6.csv")).read_text() == with_five.read_text()
+    Path("6.csv").write_text(Path("scores.csv").read_text())  # older scores
+    with pytest.raises(BadInput, match=r"6.csv holds other scores .*: accepted is a new file, or --replace"):
+        write_scores(study, cell, Path("6.csv"))
+    for replace in (True, False):  # the same scores may be written again
+        assert write_scores(study, cell, Path("6.csv"), replace).read_text() == with_five.read_text()
 
     scenarios = ["memorised-10", "typical-10"]
     tables = {"table2": {"cells": [f"digits/convnet/{scenario}" for scenario in scenarios], "methods": ["ft"]}}

@@ -42,11 +42,12 @@ def memorisation(
     study: StudyName,
     cell: Annotated[str, argument("a cell that forgets at random, such as digits/convnet/random-10", "CELL")],
     file: Annotated[Path, argument("the file to write", "FILE")],
+    replace: Annotated[bool, flag("--replace", "replace other scores in FILE")] = False,
 ) -> None:
     """Score how much Retrain memorises each sample. The scenarios memorised-10 and typical-10 need such a file."""
     from benchmark.results.sample_outputs import write_scores
 
-    print(write_scores(read(study), cell, file))
+    print(write_scores(read(study), cell, file, replace))
 
 
 @app.command()

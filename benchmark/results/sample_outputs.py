@@ -143,12 +143,12 @@ class OutputsReader:
         return float(written_origin(paths.split(split.pool_path)).get("twins", np.nan))
 
 
-def write_scores(study: Study, cell_name: str, path: Path) -> Path:
+def write_scores(study: Study, cell_name: str, path: Path, replace: bool = False) -> Path:
     """Write how strongly Retrain's trials of a cell memorise each training sample, as ``index,score``; return the path.
 
     Trials that diverged do not count. A sample that fewer than two trials retained, or fewer than two left out, has no
-    score. Raises `BadInput` if that holds for all samples or if the path holds anything but scores, and `StaleOutput`
-    if a run is missing.
+    score. Raises `BadInput` if that holds for all samples, or if the path holds anything but scores or, unless
+    ``replace``, other ones; and `StaleOutput` if a run is missing.
     """
     cell = Cell.parse(cell_name)
     if path.exists() and not (path.is_file() and path.read_bytes().startswith(SCORES_TITLE.encode())):
@@ -175,7 +175,11 @@ def write_scores(study: Study, cell_name: str, path: Path) -> Path:
         )
     title = f"{SCORES_TITLE} training sample by Retrain's {len(runs)} trials of {cell}, study {study.name}\n"
     lines = "".join(f"{index},{'' if np.isnan(score) else f'{score:.4f}'}\n" for index, score in enumerate(scores))
-    write_text(path, f"{title}index,score\n{lines}")
+    text = f"{title}index,score\n{lines}"
+    if path.exists() and not replace and path.read_text(encoding="utf-8") != text:
+        remark = "what a study forgets by them would change"
+        raise BadInput(f"{path} holds other scores ({remark}): accepted is a new file, or --replace")
+    write_text(path, text)
     return path
 
 
