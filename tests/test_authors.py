@@ -83,8 +83,8 @@ def test_a_promise_that_cannot_be_tested_is_not_called_kept(empty):
     assert f"not tested  {promises.resumes.__doc__}\n            it does not repeat\n" in ended.stdout
 
 
-@pytest.mark.parametrize("method", ["ssd", "original"])
-def test_a_method_that_trains_nothing_and_original_end_well(method):
+@pytest.mark.parametrize("method", ["ssd", "original", "ft@lr=0.05"])  # 0.05 is FT's default
+def test_a_method_that_trains_nothing_original_and_one_named_with_a_default_end_well(method):
     assert not promises.broken(method, promises=[promises.ends_well])
 
 

@@ -138,6 +138,14 @@ def test_a_run_without_weights_is_done_a_diverged_one_has_ended_and_one_without_
     assert (current.state, current.remark) == ("left", f"{folder / paths.SAMPLES} is missing")
 
 
+def test_a_done_run_says_what_computed_it_and_when_it_ended_but_not_in_an_earlier_versions_record(study):
+    done, record = state_of(study, study.run(ORIGINAL)), record_of(study, ORIGINAL)
+    assert done.machine == (record["stamp"]["device"], "float32") and done.ended == record["ended"]
+    del record["ended"], record["digest"]
+    write_record(run_folder(study, ORIGINAL) / paths.RUN, record)
+    assert state_of(study, study.run(ORIGINAL)) == replace(done, ended="")
+
+
 def test_a_real_job_notes_its_progress_before_its_first_epoch_after_each_and_when_resumed(project, monkeypatch):
     study = project.study(FT_ONLY, {"hyperparameters": {"*": {"unlearning": {"epochs": 3}}}})
     write, notes = progress.Note.write, []

@@ -8,7 +8,7 @@ import random
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ import yaml
 from benchmark import paths
 from benchmark.files import write_text
 from benchmark.methods.base import Context, Meter, Part
-from benchmark.names import ORIGINAL, Cell, MethodName, RunName
+from benchmark.names import ORIGINAL, Cell, MethodName
 from benchmark.results import records
 from benchmark.study.plugins import method_class
 from benchmark.study.prepare import prepare, split
@@ -117,8 +117,7 @@ class MethodTest:
 
     def resolved(self, scenario: str = CELL.scenario, method: str = "") -> Run:
         """Return the run of this or another method, with its settings."""
-        method = method or str(self.method)
-        return self.study.run(RunName(CELL.dataset, CELL.arch, "" if method == ORIGINAL else scenario, method, 0))
+        return self.study.run(self.study.run_name(replace(CELL, scenario=scenario), method or str(self.method), 0))
 
     def first_run(self) -> Ended:
         """Return how a run ended, after its first step has been checked, as before a study's training."""

@@ -81,7 +81,7 @@ def state_of(study: Study, run: Run) -> State:
         if absent:
             return _under_way(work, run) or State(run, "left", f"{folder / absent[0]} is missing")
         machine = tuple(str(content["stamp"].get(key)) for key in ("device", "precision"))
-        how = {"seconds": content["wall_seconds"], "machine": machine, "ended": content["ended"]}
+        how = {"seconds": content["wall_seconds"], "machine": machine, "ended": content.get("ended", "")}
         return State(run, "diverged" if content["status"] == DIVERGED else "done", **how)
     return _under_way(work, run) or _by_log(paths.log(run.pool_path), run)
 
@@ -164,16 +164,16 @@ def time_left(states: Sequence[State], at_once: int) -> float | None:
     the machine of the latest run computed come first: others may be several times as fast or slow. A run that trains
     nothing, such as SSD's, takes no time before one of its method has finished.
     """
-    done = [state for state in states if state.seconds is not None]
-    machines = [max(done, key=lambda state: state.ended).machine, None] if done else []
+    _, latest = max(((state.ended, state.machine) for state in states), default=("", ()))
     finished: dict[object, list[float]] = {}
-    for state in done:
-        for key in itertools.product((state.machine, None), _groups(state.run)):
-            finished.setdefault(key, []).append((state.seconds or 0.0) / _epochs(state.run))
+    for state in states:
+        if state.seconds is not None:
+            for key in itertools.product((state.machine, None), _groups(state.run)):
+                finished.setdefault(key, []).append(state.seconds / _epochs(state.run))
 
     def usual(run: Run) -> float | None:
         """Return the seconds of a run at the mean pace of the finished runs that are most like it."""
-        keys = itertools.product(machines, _groups(run))
+        keys = itertools.product((latest, None), _groups(run))
         return next((mean(finished[key]) * _epochs(run) for key in keys if key in finished), None)
 
     longest = total = 0.0
