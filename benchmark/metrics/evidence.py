@@ -105,7 +105,9 @@ def leaders(
         both = Trials(metrics, cell, dict.fromkeys([best, method]), columns)
         if len(both) < 2:
             return False
-        return not estimate(lambda drawn: both.gap(method, drawn) - both.gap(best, drawn), len(both)).low > 0
+        difference = estimate(lambda drawn: both.gap(method, drawn) - both.gap(best, drawn), len(both))
+        # Equal in every trial, a difference has no interval, and no doubt.
+        return not (difference.value > 0 if difference.sd == 0 else difference.low > 0)
 
     return {method for method in gaps if leads(method)}
 

@@ -42,6 +42,11 @@ def test_with_a_single_trial_no_method_leads():
     assert leaders(frame[frame["trial"] == 0], CELL, ["ft", "coun"]) == set()
 
 
+def test_methods_without_chance_are_told_apart_though_their_difference_has_no_interval():
+    frame = pd.concat([retrain(), runs("ssd", 8.0, noise=0.0), runs("coun", 2.0, noise=0.0)])
+    assert leaders(frame, CELL, ["ssd", "coun"]) == {"coun"}
+
+
 def test_a_method_with_few_trials_takes_none_from_the_others():
     frame = pd.concat([retrain(), runs("ft", 2.5), runs("coun", 2.0), runs("ssd", 30.0, trials=2)])
     assert leaders(frame, CELL, ["ft", "coun", "ssd"]) == leaders(frame, CELL, ["ft", "coun"]) == {"coun"}

@@ -50,6 +50,17 @@ def test_the_null_of_an_average_gap_is_the_gap_of_further_retrains():
     assert nulls.average_gap(retrain, retrain + np.array([1, -2, 3, 0])).mean() == pytest.approx(1.5)
 
 
+@pytest.mark.parametrize("trials", [3, 5, 24])
+def test_the_interval_of_the_null_of_an_average_gap_holds_a_perfect_unlearner(trials: int):
+    rng = np.random.default_rng(trials)
+    held = []
+    for _ in range(400):
+        retrain, perfect = rng.normal(50, 2, (2, trials, 4))
+        low, high = mean_interval(nulls.average_gap_of_retrain(retrain))
+        held.append(low < nulls.average_gap(perfect, retrain).mean() < high)
+    assert 0.85 < np.mean(held) < 0.99
+
+
 RANDOM = np.random.default_rng(0).normal(50, 2, (2, 5, 4))
 TIED = np.array([[[51.0] * 4, [49.0] * 4], [[50.0] * 4] * 2])  # without either trial the gap is 1; of both it is 0
 

@@ -21,7 +21,7 @@ from scipy import special
 from benchmark.metrics.bootstrap import TINY, Indices, estimate
 from benchmark.metrics.samplewise.likelihood import Attack, against
 from benchmark.metrics.samplewise.margins import Floats, Mask
-from benchmark.metrics.samplewise.resampling import contributions, nan_mean, over_pairs, without_spread
+from benchmark.metrics.samplewise.resampling import contributions, nan_mean, without_spread
 
 HALVINGS = 16
 SEED = 20_253
@@ -65,8 +65,13 @@ def of_exchanges(by_halving: Floats, trials: int) -> Floats:
     present = by_halving[~np.isnan(by_halving)]
     if len(present) <= len(by_halving) / 2:
         return without_spread(float(nan_mean(by_halving)), trials)
+    return _spread(float(present.mean()), float(present.std(ddof=1)) * np.sqrt(trials // 2), trials)
+
+
+def _spread(mean: float, sd: float, trials: int) -> Floats:
+    """Return normal scores with a mean and a standard deviation, (trials,)."""
     scores = _normal_scores(trials)
-    return np.asarray(present.mean() + present.std(ddof=1) * np.sqrt(trials // 2) * scores / scores.std(ddof=1))
+    return np.asarray(mean + sd * scores / scores.std(ddof=1))
 
 
 def _normal_scores(trials: int) -> Floats:
@@ -115,8 +120,14 @@ def average_gap(metrics: Floats, reference: Floats) -> Floats:
 
 
 def average_gap_of_retrain(metrics: Floats) -> Floats:
-    """Return the null of `average_gap`: gaps between single trials, scaled to those between means over all trials."""
+    """Return the null of `average_gap`: gaps between single trials, scaled to those between means over all trials.
+
+    A perfect unlearner's gap is one such gap. More trials make it smaller, but not less variable for its size. So the
+    contributions vary as gaps do, and not as the mean of many.
+    """
     trials = len(metrics)
-    shifted = [np.roll(metrics, shift, axis=0) for shift in range(1, trials)]
-    gaps = [np.abs(metrics - other).mean(axis=1) for other in shifted]
-    return np.asarray(over_pairs(gaps) / np.sqrt(trials)) if gaps else np.full(trials, np.nan)
+    first, second = np.triu_indices(trials, 1)
+    gaps = np.abs(metrics[first] - metrics[second]).mean(axis=1) / np.sqrt(trials)
+    if len(gaps) < 2:
+        return without_spread(float(nan_mean(gaps)), trials)
+    return _spread(float(gaps.mean()), float(gaps.std(ddof=1)) * np.sqrt(trials), trials)

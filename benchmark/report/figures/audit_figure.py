@@ -49,15 +49,16 @@ def build(source: Source) -> Figure:
     labels = AUDIT_LABELS | {audit: audits.label(audit) for audit in source.study.audits}
     methods = source.compared
     lines, heights = 1 + len(methods) // LEGEND_COLUMNS, [PANEL_HEIGHT] * len(labels)
-    figure, grid, cell_panels = panels(len(source.cells), heights, LEGEND_LINE * lines, sharey="row")
+    figure, grid, cell_panels = panels(len(source.cells), heights, LEGEND_LINE * lines, per_row=3, sharey="row")
     collapsed = {cell: {method for method in methods if source.collapsed(cell, method)} for cell in source.cells}
     markers = dict(zip(in_order(methods), cycle(MARKERS)))
     for cell, column in zip(source.cells, cell_panels, strict=True):
         for axes, audit in zip(column, labels, strict=True):
             tau = _panel(axes, in_cell(data, cell), audit, markers, collapsed[cell])
             ranking = f"τ = {number(tau)}" if np.isfinite(tau) else "too few numbers to rank"
-            axes.set_title(f"{short_label(cell, source.cells)}: {ranking}", loc="left")
-        column[-1].set_xlabel(f"Average gap (points), {facts.over(source.trials)}")
+            title = f"{short_label(cell, source.cells)}\n{ranking}" if axes is column[0] else ranking
+            axes.set_title(title, loc="left")
+        column[-1].set_xlabel(f"Average gap (points),\n{facts.over(source.trials)}")
     for axes, label in zip(grid[:, 0], cycle(labels.values())):
         axes.set_ylabel(label)
     handles = [
