@@ -35,8 +35,8 @@ if Quietness.ALL in (workflow.output_settings.quiet or ()) and not workflow.outp
 try:
     options = validated(resources.Options, config, "--config")
     study = Study.load(options.study)
-    check_present(study)
     if workflow.is_main_process:
+        check_present(study)
         check_unchanged(study)
 except BadInput as error:
     sys.exit(f"error: {error}")
@@ -106,7 +106,7 @@ onstart:
     logger.removeHandler(errors)
     if sys.platform == "linux" and workflow.local_exec:
         job_server.start(jobs, dict.fromkeys(resources.THREADS, str(study.threads)))
-    if jobs["run"] and study.precision != "float32":
+    if jobs["run"] and study.precision != "float32" and workflow.local_exec:
         shell("{command} check {study.name} --speed | grep '^warning' || true")
 
 

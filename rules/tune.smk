@@ -2,8 +2,10 @@
 
 
 rule tune:
+    localrule: True  # its processes share a journal, and take the GPUs of one machine
     threads: cores
     params:
         jobs=max(1, cores // study.threads),
+        replace=" --replace" * options.replace,
     shell:
-        "{command} tune {study.name} --jobs {params.jobs}"
+        "{command} tune {study.name} --jobs {params.jobs}{params.replace}"

@@ -18,12 +18,13 @@ from benchmark.errors import BadInput
 def tune(
     study: StudyName,
     jobs: Annotated[int, typer.Option(min=1, help="candidates to train at a time")] = 1,
-    report: Annotated[bool, flag("--report", "only rewrite the results from the journal")] = False,
+    report: Annotated[bool, flag("--report", "search no further: write the best values found so far")] = False,
+    replace: Annotated[bool, flag("--replace", "replace the values of another search")] = False,
     worker: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Tune the hyperparameters of every method.
 
-    The result is config/tuned/STUDY.yaml. If you stop the search, the same command continues it.
+    The result is config/tuned/STUDY.yaml, written at the end. If you stop the search, the same command continues it.
     """
     from benchmark.training.loop import Interrupted
     from benchmark.tune import search
@@ -31,7 +32,7 @@ def tune(
     try:
         if worker is not None:
             return search.work(study, jobs, worker)
-        print(search.report(study) if report else search.tune(study, jobs))
+        print(search.report(study, replace) if report else search.tune(study, jobs, replace))
     except (KeyboardInterrupt, Interrupted):
         print("stopped; the same command continues from here", file=sys.stderr)
         raise typer.Exit(TERMINATED) from None

@@ -51,12 +51,13 @@ def check(
     outputs = ", ".join([*loaded.tables, *loaded.figures]) or "no table and no figure"
     print(f"{study}: no mistakes. It shows {outputs}. Runs done: {sum(map(is_there, runs))} of {len(runs)}.")
     if speed:
-        from benchmark.training.device import Device
+        from benchmark.training.device import prepare_process, resolved, uses_gpu
         from benchmark.training.operators import slow_operators
 
-        device = Device.choose(loaded.precision, loaded.threads)
-        slow = slow_operators(device.precision) if device.device.type == "cpu" else []
-        for line in filter(None, [*slow, other_precision(loaded, device.precision)]):
+        prepare_process(loaded.threads)
+        precision = resolved(loaded.precision)
+        slow = [] if uses_gpu() else slow_operators(precision)
+        for line in filter(None, [*slow, other_precision(loaded, precision)]):
             print(f"warning: {line}")
 
 
@@ -100,12 +101,15 @@ def status(
     study: Annotated[str, argument("the study", "STUDY", complete_study)] = "quick",
     watch: Annotated[bool, flag("--watch", "update the display until the study is done")] = False,
     seconds: Annotated[
-        float, typer.Argument(min=0.1, metavar="SECONDS", help="the time between updates, with --watch")
-    ] = 2.0,
+        float | None,
+        typer.Argument(min=0.1, metavar="SECONDS", help="time between updates, with --watch  [default: 2]"),
+    ] = None,
 ) -> None:
     """Show which runs are done, and the time left. The exit status is 1 if anything has failed or is damaged."""
     from benchmark.study.tuning import TUNING
 
+    if seconds is not None and not watch:
+        raise BadInput(f"{seconds:g}: a time between updates is accepted with --watch")
     loaded = read(study)
     if study.endswith(TUNING) and not paths.study_file(study).is_file():
         from benchmark.tune.search import status as status_of_search
@@ -118,7 +122,7 @@ def status(
     if watch:
         from benchmark.workflow.watch import watch as watch_study
 
-        raise typer.Exit(watch_study(loaded, seconds))
+        raise typer.Exit(watch_study(loaded, seconds or 2.0))
     from benchmark.workflow.status import status
 
     text, healthy = status(loaded)

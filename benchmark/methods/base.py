@@ -189,8 +189,9 @@ class Meter:
 
     def count(self, images: int, paper: float, executed: float, batch_size: int | None = None) -> None:
         """Add a pass of ``images`` images at so many units each; ``paper`` is charged for ``batch_size``, if given."""
-        self.paper += paper * (batch_size or images)
-        self.executed += executed * images
+        # Numbers of Python, since a checkpoint can hold no others: a plugin may count with NumPy's.
+        self.paper += float(paper * (batch_size or images))
+        self.executed += float(executed * images)
 
 
 @dataclass

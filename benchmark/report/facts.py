@@ -6,13 +6,13 @@ Each function returns a sentence without its full stop, or an empty text where t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName
-from benchmark.report.style import architecture_label, dataset_label, method_label
+from benchmark.report.style import architecture_label, dataset_label, method_label, short_label
 from benchmark.report.tabular import THIN, number
 from benchmark.study.plugins import REPLACED
 from benchmark.study.study import Study
@@ -60,12 +60,23 @@ def values(frame: pd.DataFrame, column: str) -> str:
     return " and ".join(sorted({value for stamp in stamps for value in stamp.split(" and ")}))
 
 
-def tuned(study: Study) -> str:
-    """Say that hyperparameters were tuned with what a user who unlearns does not have."""
+def tuned(study: Study, cells: Sequence[Cell] = (), methods: Iterable[str] = ()) -> str:
+    """Say that hyperparameters were tuned with what a user who unlearns does not have, and which were not tuned."""
     if not study.includes_tuned:
         return ""
     tuning_data = "images held out of their training data" if study.tuned_without_test_data else "the test data"
-    return f"Hyperparameters were tuned on other trials, with their Retrain and {tuning_data}"
+    left = study.tuned_file.get("about", {}).get("left")
+    unfinished = f", by a search of which {left} candidates are left" if left else ""
+    text = f"Hyperparameters were tuned on other trials, with their Retrain and {tuning_data}{unfinished}"
+    found = study.tuned_file.get("hyperparameters", {})
+    names = [name for name in map(MethodName.parse, methods) if name.base not in (ORIGINAL, RETRAIN)]
+    places = []
+    for cell in cells:
+        heads = dict.fromkeys(name.head for name in names)
+        if untuned := [head for head in heads if head not in found.get(str(cell), {})]:
+            which = "" if len(untuned) == len(heads) else f"{listed(untuned)} in "
+            places.append(which + short_label(cell, cells))
+    return text + (f"; not for {', '.join(places)}" if places else "")
 
 
 def apart(study: Study, metrics: pd.DataFrame) -> str:

@@ -13,7 +13,7 @@ import torch
 from benchmark.errors import StaleOutput
 from benchmark.files import replacing, set_aside
 from benchmark.results.records import difference
-from benchmark.training.device import out_of_memory
+from benchmark.training.device import Device, out_of_memory
 
 LAYOUT = 2  # raise when `benchmark.training.loop.Trainer.state` has other keys
 CPU = torch.device("cpu")
@@ -24,13 +24,14 @@ class Checkpoint:
 
     It is refused for a run ``made_from`` anything else: another slice, which is all that determines a run, or other
     digests of the dataset's arrays, of the forget data or of Original's weights. So is one from the other kind of
-    device: random numbers come from its generators, and a CPU's cannot continue from the state of a GPU's.
+    device: random numbers come from its generators, and a CPU's cannot continue from the state of a GPU's. So is one in
+    another precision, where the slice says ``auto``.
     """
 
-    def __init__(self, folder: Path, device: torch.device = CPU, **made_from: Any):
+    def __init__(self, folder: Path, device: Device, **made_from: Any):
         self.folder = folder
         self.path = folder / "checkpoint.pt"
-        self.owner = made_from | {"device": device.type, "layout": LAYOUT}
+        self.owner = made_from | {"device": device.device.type, "precision": device.precision, "layout": LAYOUT}
 
     def save(self, state: dict[str, Any]) -> None:
         """Write ``state``, which holds numbers, texts, lists, dictionaries and tensors."""

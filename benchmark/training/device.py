@@ -48,15 +48,11 @@ class Device:
         ends, and waits while other jobs hold them all. From then on it keeps the memory that it frees.
         """
         prepare_process(threads)
-        device = _choose_device()
+        device = take_gpu() if uses_gpu() else torch.device("cpu")
         # Otherwise convolutions called float32 would read their inputs as TF32, with the mantissa of float16; so would
         # matrix products where TORCH_ALLOW_TF32_CUBLAS_OVERRIDE is set, as it is in NVIDIA's containers.
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-        if precision == "auto":
-            on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-            is_fast = on_gpu or (device.type == "cpu" and _multiplies_fast_in_bfloat16())
-            precision = "bfloat16" if is_fast else "float32"
-        return cls(device, precision)
+        return cls(device, resolved(precision))
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """Return the context in which forward passes run."""
@@ -123,6 +119,15 @@ def compiled(model: nn.Module) -> Callable[..., Any]:
     return model if compile_mode() == OFF else torch.compile(model, mode=compile_mode())
 
 
+def resolved(precision: str) -> str:
+    """Return the precision of a job on this machine, without taking a GPU: that of a study, unless it is ``auto``."""
+    if precision != "auto":
+        return precision
+    if uses_gpu():
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    return "bfloat16" if _multiplies_fast_in_bfloat16() else "float32"
+
+
 def _multiplies_fast_in_bfloat16() -> bool:
     """Return whether the processor's products in bfloat16 are faster than in float32.
 
@@ -133,19 +138,18 @@ def _multiplies_fast_in_bfloat16() -> bool:
     return "amx_bf16" in has or ("avx512_bf16" in has and "avx512_fp16" not in has)
 
 
-def _choose_device() -> torch.device:
+def uses_gpu() -> bool:
+    """Return whether a job on this machine takes a GPU; raise `BadInput` if it must, by the environment, and cannot."""
     choice = _from_environment(DEVICE, DEVICES, "device")
     if choice == "cpu":
-        return torch.device("cpu")
-    if torch.cuda.is_available():
-        return take_gpu()
-    if choice == "cuda":
+        return False
+    if choice == "cuda" and not torch.cuda.is_available():
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
         raise BadInput(
             f"{DEVICE}=cuda: there is no GPU on {platform.node()} (torch {torch.__version__}, "
             f"CUDA_VISIBLE_DEVICES {visible}); accepted without one: cpu, auto"
         )
-    return torch.device("cpu")
+    return torch.cuda.is_available()
 
 
 @cache

@@ -83,7 +83,7 @@ class Job:
         key = (run.name.dataset, run.name.arch, run.name.scenario, f"trial-{run.name.trial}")
         self.streams = Streams(study.seed, key)
         made_from = {"slice": run.slice, "data": self.data, "split": self.split, "original": self.started_from}
-        self.checkpoint = Checkpoint(paths.work(run.pool_path), self.device.device, **made_from)
+        self.checkpoint = Checkpoint(paths.work(run.pool_path), self.device, **made_from)
         self.note = Note(self.checkpoint.folder / PROGRESS, run.settings.epochs, self.started)
         self._stop: int | None = None
         self._stage_start: dict[str, torch.Tensor] | None = None

@@ -38,7 +38,9 @@ def write_run(
         digests = {name: sha256(folder / name) for name in (SAMPLES, HISTORY)}
         if keep_weights:
             with replacing(keep_weights) as temporary:
-                temporary.write_bytes(save({key: value.contiguous() for key, value in weights.items()}))
+                # Copies, since the format has no weights that two layers share.
+                copies = {key: value.clone(memory_format=torch.contiguous_format) for key, value in weights.items()}
+                temporary.write_bytes(save(copies))
             digests[MODEL] = sha256(keep_weights)
         # Last, since it holds the digests of the others.
         write_record(folder / RUN, record | {"sha256": digests})

@@ -34,12 +34,14 @@ from benchmark.workflow.status import State, counted, failed_datasets, in_words,
 WAIT_SECONDS = 0.5
 
 
-def tune(name: str, jobs: int) -> Path:
+def tune(name: str, jobs: int, replace: bool = False) -> Path:
     """Search until every method has used its budget in every cell; return the file of the tuned values.
 
-    ``jobs`` processes run at once, each on the study's ``threads``. `BadInput` if one fails, with the name of its log.
+    ``jobs`` processes run at once, each on the study's ``threads``. `BadInput` if one fails, with the name of its log,
+    or if the file has values of another search and is not to be replaced.
     """
     journal = Journal(Study.load(name, tuned=False))
+    tuned_file.check(journal, replace)
     make_writable(paths.tuned(name).parent)  # before the hours of training, not after them
     with locked(journal.folder / "tune.lock"):
         if journal.remaining():
@@ -56,9 +58,11 @@ def tune(name: str, jobs: int) -> Path:
         return tuned_file.write(Journal(journal.parent))
 
 
-def report(name: str) -> Path:
-    """Write the tuned values again from the journal, without a search; return the file."""
-    return tuned_file.write(Journal(Study.load(name, tuned=False)))
+def report(name: str, replace: bool = False) -> Path:
+    """Write the values found so far, without a search; return the file."""
+    journal = Journal(Study.load(name, tuned=False))
+    tuned_file.check(journal, replace)
+    return tuned_file.write(journal)
 
 
 def status(name: str) -> tuple[str, bool]:
@@ -78,10 +82,13 @@ def status(name: str) -> tuple[str, bool]:
 
 def work(name: str, jobs: int, parent: int) -> None:
     """Try candidates, as one of ``jobs`` processes, until none remain or the process that started them has ended."""
+    from benchmark.training.device import Device
     from benchmark.training.loop import Interrupted
     from benchmark.tune.candidate import Candidate
 
     journal = Journal(Study.load(name, tuned=False))
+    # Taken before a candidate: a process that waits for a GPU with a candidate in hand would keep it from the others.
+    Device.choose(journal.study.precision, journal.study.threads)
     while journal.remaining() and os.getppid() == parent:
         next_candidate = journal.next()
         if next_candidate is None:  # other workers are at the remaining pairs
@@ -97,7 +104,6 @@ def work(name: str, jobs: int, parent: int) -> None:
         result = trial.study.tell(trial.number, value)
         with journal.choice:
             print(tuned_file.line(journal, pair, result, jobs), flush=True)
-            tuned_file.write(journal)
         if candidate.stopped:
             raise Interrupted("stopped after a candidate had ended")
 

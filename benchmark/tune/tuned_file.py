@@ -1,4 +1,4 @@
-"""The results of a tuning, for studies to include: ``config/tuned/<study>.yaml``, written after every candidate."""
+"""The results of a tuning, for studies to include: ``config/tuned/<study>.yaml``, written when the search has ended."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import write_text
 from benchmark.names import Cell
+from benchmark.study.reading import parse
 from benchmark.tune.journal import Journal, Pair
 from benchmark.workflow.status import spell
 
@@ -25,6 +26,22 @@ SAMPLER = (
     "first the study's own values, then these with `rates` times its learning rate, up to the fourth random ones, then "
     "a tree-structured Parzen estimator"
 )
+
+
+def check(journal: Journal, replace: bool) -> None:
+    """Raise `BadInput` if the file has values that this search will not find again, unless it may ``replace`` them."""
+    path = paths.tuned(journal.parent.name)
+    if replace or not path.is_file():
+        return
+    advice = "--replace puts those of this search in their place, once it has ended"
+    if not journal.tried():
+        raise BadInput(f"{path} has values of another search: {journal.path} has none with these settings; {advice}")
+    searched = {f"{pair.cell}/{pair.method}" for pair in journal.pairs}
+    for target, source in journal.tune.reuse.items():
+        searched |= {place.replace(f"/{source}/", f"/{target}/") for place in searched}
+    found = parse(path).get("hyperparameters", {})
+    if lost := [place for cell in found for method in found[cell] if (place := f"{cell}/{method}") not in searched]:
+        raise BadInput(f"{path} has values that this search does not look for, such as {lost[0]}; {advice}")
 
 
 def write(journal: Journal) -> Path:

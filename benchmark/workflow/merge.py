@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import BadInput, number_of
-from benchmark.files import replacing, sha256, written_origin
+from benchmark.files import locked, replacing, sha256, written_origin
 from benchmark.names import RunName
 from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
 from benchmark.registry import WORD
@@ -76,7 +76,7 @@ def merge(folders: Sequence[Path], beside: str = "", dry_run: bool = False) -> t
         raise _conflict(plan, other)
     if not dry_run:
         for piece in plan.added.values():
-            _copy(piece, paths.RESULTS / piece.relative_path)
+            _add(piece)
         for piece in plan.beside.values():
             _copy(piece, (other or paths.RESULTS) / piece.relative_path)
         for piece in plan.weights.values():
@@ -174,6 +174,15 @@ def _made_by(piece: Piece) -> str:
 
 
 # --- copies -----------------------------------------------------------------------------------------------------------
+
+
+def _add(piece: Piece) -> None:
+    """Copy a piece into this pool, unless a job here has finished the run since the plan was made."""
+    target = paths.RESULTS / piece.relative_path
+    with locked(paths.work(f"{piece.relative_path.partition('/')[2]}.lock")):
+        if piece.record and (target / RUN).exists():
+            raise BadInput(f"{target} was finished here while others were copied: give the same command again")
+        _copy(piece, target)
 
 
 def _copy(piece: Piece, target: Path) -> None:

@@ -9,6 +9,8 @@ import contextlib
 import glob
 import json
 import math
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from benchmark import paths
@@ -31,38 +33,51 @@ class Options(Strict):
     replace: bool = False  # whether different results may replace published ones
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What a finished run took: wall seconds, of all calls of its job together, for so many epochs, and MiB."""
+
+    images: str
+    epochs: int
+    seconds: float
+    memory_mb: float
+
+
 def minutes(run: Run, attempt: int, first: int) -> int:
     """Return a run's time limit in minutes: ``first`` until runs like it have finished, and more at every attempt."""
-    seconds = [seconds for seconds, _ in _usage_of_similar(run)]
+    epochs = max(1, run.settings.epochs)
+    seconds = [epochs / usage.epochs * usage.seconds for usage in _usage_of_similar(run)]
     return attempt * (max(LEAST_MINUTES, math.ceil(TIMES_SECONDS * max(seconds) / 60)) if seconds else first)
 
 
 def memory_mb(run: Run, attempt: int) -> int:
     """Return a run's memory limit in MiB, by the same rules as `minutes`."""
-    peaks = [memory for _, memory in _usage_of_similar(run)]
+    peaks = [usage.memory_mb for usage in _usage_of_similar(run)]
     return attempt * (math.ceil(TIMES_MB * max(peaks)) + MORE_MB if peaks else FIRST_MB)
 
 
-def _usage_of_similar(run: Run) -> list[tuple[float, float]]:
-    """Return the wall seconds and MiB of finished runs of the same images and network, of the same method if any."""
+def _usage_of_similar(run: Run) -> list[Usage]:
+    """Return what finished runs of the same images and network took, those of the same method if there are any.
+
+    A short try on a few images has the same names as the real run.
+    """
     dataset, arch, *_, method, _ = run.pool_path.split("/")
-    for pattern in (f"**/{glob.escape(method)}/*/{paths.RUN}", f"**/{paths.RUN}"):
-        if usages := [usage for path in paths.run(f"{dataset}/{arch}").glob(pattern) if (usage := _usage(path, run))]:
+    pool, images = paths.run(f"{dataset}/{arch}"), str(run.slice["dataset"]["provenance"])
+    for name in (glob.escape(method), "*"):
+        # Not `**`, which would list every folder of the pool.
+        files = [*pool.glob(f"{name}/*/{paths.RUN}"), *pool.glob(f"*/{name}/*/{paths.RUN}")]
+        if usages := [usage for file in files if (usage := _usage(file)) and usage.images == images]:
             return usages
     return []
 
 
-def _usage(path: Path, run: Run) -> tuple[float, float] | None:
-    """Return the MiB of a finished run, and its wall seconds, all calls of its job together, for the epochs of ``run``.
-
-    None if its record is incomplete, or of other images: a short try on a few has the same names as the real run.
-    """
+@cache
+def _usage(file: Path) -> Usage | None:
+    """Return what a finished run took, by its record; None if that is incomplete. A plan asks for it run by run."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if record["slice"]["dataset"]["provenance"] != run.slice["dataset"]["provenance"]:
-            return None
-        longer = max(1, run.settings.epochs) / max(1, record["slice"]["settings"]["epochs"])
+        record = json.loads(file.read_text(encoding="utf-8"))
+        images, epochs = record["slice"]["dataset"]["provenance"], record["slice"]["settings"]["epochs"]
         # On a GPU ``peak_memory_mb`` is the card's.
         memory = record.get("process_memory_mb", record["peak_memory_mb"])
-        return longer * float(record["wall_seconds"]), float(memory)
+        return Usage(str(images), max(1, epochs), float(record["wall_seconds"]), float(memory))
     return None

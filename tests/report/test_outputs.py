@@ -229,7 +229,8 @@ def test_the_search_table_shows_gaps_the_oracle_and_values_at_an_edge(study, dra
     assert "Gap on held-out images: own" in table.rows[0]
     # Captions of results name the images that the search was judged by.
     held_out, by_test = "images held out of their training data", "the test data"
-    assert held_out in Drawn(study, "gaps", files=list(drawn["gaps"])).caption
+    caption = Drawn(study, "gaps", files=list(drawn["gaps"])).caption
+    assert f"{held_out}, by a search of which 3 candidates are left; not for NegGrad+, NoT, CoUn in " in caption
     paths.tuned("tiny").write_text(yaml.safe_dump({**SEARCHED, "about": {}}))
     assert facts.tuned(Study.load("tiny")).endswith(by_test)
     searched = yaml.safe_load(yaml.safe_dump(SEARCHED))

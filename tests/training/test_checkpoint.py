@@ -14,6 +14,7 @@ from benchmark.errors import StaleOutput
 from benchmark.files import written_digest
 from benchmark.results import records
 from benchmark.training.checkpoint import Checkpoint
+from benchmark.training.device import Device
 from benchmark.training.loop import Interrupted
 
 
@@ -40,13 +41,15 @@ def test_a_checkpoint_of_another_run_is_set_aside_and_the_difference_named(proje
         "data": content_digest(study.dataset_folder("digits")),
         "split": written_digest(paths.split(study.split_of(stopped).pool_path)),
         "original": records.record(study, study.run(project.original))["sha256"][paths.MODEL],
-        "device": torch.device("cpu"),
+        "device": Device(torch.device("cpu"), "float32"),
     }
     changes = {key: ("another", f"{key} was {made_from[key]!r}, is 'another'") for key in ("data", "split", "original")}
     changes["slice"] = stopped.slice | {"seed": 2}, "slice.seed was 1, is 2"
-    changes["device"] = torch.device("cuda"), "device was 'cpu', is 'cuda'"
+    changes["device"] = Device(torch.device("cuda"), "float32"), "device was 'cpu', is 'cuda'"
+    changes["precision"] = Device(torch.device("cpu"), "bfloat16"), "precision was 'float32', is 'bfloat16'"
     for key, (changed, difference) in changes.items():
-        checkpoint = Checkpoint(paths.work(stopped.pool_path), **made_from | {key: changed})
+        changed_part = {"device" if key == "precision" else key: changed}
+        checkpoint = Checkpoint(paths.work(stopped.pool_path), **made_from | changed_part)
         aside = checkpoint.path.with_name("checkpoint.pt.other")
         with pytest.raises(StaleOutput) as caught:
             checkpoint.load()

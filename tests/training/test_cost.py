@@ -2,6 +2,7 @@
 
 from itertools import accumulate
 
+import numpy as np
 import pytest
 
 from benchmark.features.embed import MAKERS
@@ -92,6 +93,12 @@ def test_images_that_are_held_out_are_not_paid_for_in_training(project):
     executed, fewer = (run_cost(study, study.run(project.name("ft")))[1] for study in studies)
     # Two epochs of forty images fewer, forwards and backwards; evaluations are of all images.
     assert executed - fewer == pytest.approx(2 * 3 * 40 * FLOPS / 1e15)
+
+
+def test_the_cost_of_a_plugin_that_counts_with_numpy_fits_in_a_checkpoint():
+    meter = Meter()
+    meter.count(np.int64(3), np.float64(1.5), np.float64(2))
+    assert (meter.paper, meter.executed) == (4.5, 6.0) and {type(meter.paper), type(meter.executed)} == {float}
 
 
 def test_hours_are_those_of_a_card_at_its_speed(project):

@@ -132,6 +132,13 @@ def test_unknown_devices_ways_of_compiling_and_numbers_of_jobs_are_refused_by_na
         device.compile_mode()
 
 
+def test_the_precision_of_jobs_here_is_known_while_others_hold_every_gpu(pretend, start, monkeypatch):
+    pretend("GPU-1")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    assert next_line(start(["GPU-1"])) == "0"
+    assert device.uses_gpu() and device.resolved("auto") == "bfloat16" and device.resolved("float32") == "float32"
+
+
 def test_on_the_cpu_nothing_is_locked(pretend, locks, monkeypatch):
     pretend("GPU-1")
     monkeypatch.setenv(device.DEVICE, "cpu")

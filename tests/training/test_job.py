@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load
 
 from benchmark import paths
 from benchmark import stamp as stamps
@@ -22,6 +24,7 @@ from benchmark.results import measured, records
 from benchmark.training import job as jobs
 from benchmark.training import run_files
 from benchmark.training.job import run, weights_of
+from benchmark.training.run_files import write_run
 from tests.pool import run_folder, split_file
 from tests.project import call
 
@@ -231,6 +234,12 @@ def test_weights_that_the_last_step_spoiled_are_a_divergence_at_that_step(projec
     end = project.run(project.study(), project.name("spoiling"))
     assert end.status == "diverged" and end.record["diverged_at"] == {"epoch": 2, "step": 5}
     assert np.isfinite(end.history["loss"]).all() and math.isnan(end.history["ra"].iloc[-1])
+
+
+def test_weights_that_two_layers_share_can_be_kept(tmp_path):
+    weights, samples = torch.ones(2), pd.DataFrame({"index": [0], "label": [0], "prediction": [0]})
+    write_run(tmp_path / "run", samples, [{"epoch": 1}], {}, {"a": weights, "b": weights}, tmp_path / paths.MODEL)
+    assert load((tmp_path / paths.MODEL).read_bytes())["b"].tolist() == [1, 1]
 
 
 def test_changed_files_are_refused_and_left_where_they_are(project):

@@ -17,6 +17,8 @@ from benchmark.names import Cell
 from benchmark.results import records as results
 from benchmark.results.measured import members_stream
 from benchmark.study.study import Study
+from benchmark.training.device import Device
+from benchmark.training.loop import Interrupted
 from benchmark.tune import search
 from benchmark.tune.candidate import WORST, average_gap, objective
 from benchmark.tune.journal import Journal
@@ -175,6 +177,7 @@ def test_every_method_gets_its_budget_and_the_values_are_used(searched, tuned):
 def test_a_search_killed_at_any_moment_resumes_with_any_number_of_jobs_and_finds_the_same(searched):
     undisturbed = candidates()
     paths.journal("tiny").unlink()
+    paths.tuned("tiny").unlink()
     command = [sys.executable, "-m", "benchmark", "tune", "tiny", "--jobs", "2"]
     with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL) as process:
         # Until a candidate has ended, and others are under way.
@@ -182,9 +185,19 @@ def test_a_search_killed_at_any_moment_resumes_with_any_number_of_jobs_and_finds
         while not (ended := sum(map(len, candidates().values()))) and time.monotonic() < deadline:
             time.sleep(0.1)
         process.send_signal(signal.SIGKILL)
-    assert 0 < ended < sum(map(len, undisturbed.values()))
+    assert 0 < ended < sum(map(len, undisturbed.values())) and not paths.tuned("tiny").exists()
     call("tune", "tiny", check=True)
     assert candidates() == undisturbed
+
+
+def test_a_worker_holds_no_candidate_while_it_waits_for_a_gpu(tiny, monkeypatch):
+    def wait(*_):
+        assert Journal(tiny).under_way() == 0
+        raise Interrupted("still waiting")
+
+    monkeypatch.setattr(Device, "choose", wait)
+    with pytest.raises(Interrupted, match="still waiting"):
+        search.work("tiny", 2, os.getppid())
 
 
 def test_a_worker_ends_with_the_process_that_started_it(tiny):

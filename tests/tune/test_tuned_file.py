@@ -1,5 +1,7 @@
 """The file of tuned values that a search writes, and what it says of how they were found."""
 
+from functools import partial
+
 import pytest
 import yaml
 from optuna.trial import TrialState
@@ -7,7 +9,7 @@ from optuna.trial import TrialState
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.study.study import Study
-from benchmark.tune import tuned_file
+from benchmark.tune import search, tuned_file
 from benchmark.tune.journal import Journal
 from benchmark.tune.tuned_file import write
 from tests.project import CELL
@@ -69,6 +71,24 @@ def test_a_candidate_that_an_earlier_version_gave_up_has_used_its_budget_and_is_
     assert journal.remaining() == 1 and journal.best(pair).value == 10.0
     about = yaml.safe_load(write(journal).read_text())["about"]
     assert (about["candidates"], about["given_up_half_way"]) == (2, 1)
+
+
+def test_the_values_of_another_search_are_replaced_on_request_alone(project):
+    project.study(TUNE)
+    pretend(count=6)
+    path = write(Journal(Study.load("tiny", tuned=False)))
+    before = path.read_text()
+    fewer = project.study(TUNE, FT)  # this search looks for FT's values alone
+    with pytest.raises(BadInput, match=f"{path} has values that this search does not look for, such as {CELL}/coun;"):
+        search.tune(fewer.name, 1)
+    project.study(TUNE, {"tune": {"hold_out": 20}})
+    for search_or_report in (partial(search.tune, jobs=1), search.report):
+        with pytest.raises(BadInput, match=f"{path} has values of another search: .* has none with these settings"):
+            search_or_report("tiny")
+    assert path.read_text() == before
+    project.study(TUNE, FT)
+    search.tune("tiny", 1, replace=True)
+    assert yaml.safe_load(path.read_text())["hyperparameters"][CELL].keys() == {"ft"}
 
 
 def test_without_a_candidate_of_this_configuration_tuned_values_are_left_alone(tiny):

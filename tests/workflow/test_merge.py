@@ -70,6 +70,21 @@ def files() -> dict[Path, bytes]:
     return {file: file.read_bytes() for file in Path().rglob("*") if file.is_file()}
 
 
+def test_a_run_that_a_job_here_finishes_meanwhile_is_left_alone(study, monkeypatch):
+    add, target = merging._add, run_folder(study, NEW)
+
+    def finish_first(piece):
+        if piece.record:
+            shutil.copytree(folder_there(study, METHODS[1]), target)
+            rewrite(target, stamp={"device": "this one"})
+        add(piece)
+
+    monkeypatch.setattr(merging, "_add", finish_first)
+    with pytest.raises(BadInput, match=f"^{target} was finished here while others were copied"):
+        merge([Path("../there")])
+    assert read_record(target / paths.RUN)["stamp"]["device"] == "this one"
+
+
 def test_runs_of_other_settings_are_taken_and_a_table_shows_both(study):
     before = files()
     planned, succeeded = merge([Path("../there")], dry_run=True)

@@ -49,6 +49,8 @@ def test_a_search_takes_no_more_jobs_at_once_than_runs_do(fresh):
     path.write_text(path.read_text() + "threads: 2\n")
     planned = fresh.snakemake("tune", "--dry-run", "--printshellcmds", "--cores", "all", check=True).stdout
     assert f"tune tiny --jobs {max(1, (os.cpu_count() or 1) // 2)}\n" in planned
+    planned = fresh.snakemake("tune", "--dry-run", "--printshellcmds", check=True, replace="yes").stdout
+    assert "tune tiny --jobs 1 --replace\n" in planned
 
 
 def test_of_more_cores_than_exist_all_that_exist_are_used(fresh):

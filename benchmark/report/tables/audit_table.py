@@ -98,7 +98,7 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         "A dash in the first row: too few trials to attack half of them" if undefined else "",
         audits.twins(trials),
         audits.epochs(source.study),
-        facts.tuned(source.study),
+        facts.tuned(source.study, source.cells, source.methods),
         facts.control(source.controls),
         facts.left_out(by_method),
         facts.incomplete(by_method, count) if len(by_method) else "",

@@ -38,7 +38,7 @@ def build(source: Source) -> Table:
         "τ with average gap: Kendall's τ with the ranking by average gap",
         audits.refused(trials, source.study.hold_out),
         audits.epochs(source.study),
-        facts.tuned(source.study),
+        facts.tuned(source.study, source.cells, source.methods),
     ]
     return source.table(columns, source.blocks(data, _rows), notes, data)
 

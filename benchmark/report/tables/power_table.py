@@ -28,7 +28,7 @@ def build(source: Source) -> Table:
         f"Trials needed to detect such a difference in average gap to {method_label(source.methods[0])} with "
         f"80{THIN}% power (two-sided paired t test at the 5{THIN}% level)",
         f"Sd: standard deviation of one trial's difference, from resampling {source.trials} trials",
-        facts.tuned(source.study),
+        facts.tuned(source.study, source.cells, source.methods),
         facts.left_out(data),
         facts.incomplete(data, source.trials),
     ]

@@ -108,7 +108,7 @@ def _notes(source: Source, data: pd.DataFrame) -> list[str]:
         "interpolated between evaluations, on average"
         + f"; > {setup.steps} where in some trial they were not by then"
         * bool(np.isinf(data["steps"]).any()),
-        facts.tuned(study),
+        facts.tuned(study, source.cells, source.methods),
         facts.control([ORIGINAL]),
         facts.left_out(data),
         facts.incomplete(data, trials),

@@ -88,7 +88,7 @@ def _notes(source: Source, data: pd.DataFrame, unit: str) -> list[str]:
         f"{spread}; in parentheses the gap to Retrain, in points",
         "Best epoch (an oracle: chosen with Retrain and the test data)" if best else "Last epoch",
         facts.meaning_of_floor(data, source.cells, "the average gap of one trial of Retrain to the others"),
-        facts.tuned(study),
+        facts.tuned(study, source.cells, source.methods),
         facts.leading("average gap", data, trials),
         f"Cost in {unit}, by the paper's counting and as executed",
         f"Computed in {facts.values(metrics, 'precision')}" if "precision" in metrics else "",
