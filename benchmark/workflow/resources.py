@@ -71,13 +71,17 @@ def _usage_of_similar(run: Run) -> list[Usage]:
     return []
 
 
-@cache
 def _usage(file: Path) -> Usage | None:
-    """Return what a finished run took, by its record; None if that is incomplete. A plan asks for it run by run."""
+    """Return what a finished run took, by its record; None if that is incomplete."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        record = json.loads(file.read_text(encoding="utf-8"))
-        images, epochs = record["slice"]["dataset"]["provenance"], record["slice"]["settings"]["epochs"]
-        # On a GPU ``peak_memory_mb`` is the card's.
-        memory = record.get("process_memory_mb", record["peak_memory_mb"])
-        return Usage(str(images), max(1, epochs), float(record["wall_seconds"]), float(memory))
+        return _read(file, file.stat().st_mtime_ns)
     return None
+
+
+@cache  # a plan asks for it run by run
+def _read(file: Path, _written: int) -> Usage:
+    record = json.loads(file.read_text(encoding="utf-8"))
+    images, epochs = record["slice"]["dataset"]["provenance"], record["slice"]["settings"]["epochs"]
+    # On a GPU ``peak_memory_mb`` is the card's.
+    memory = record.get("process_memory_mb", record["peak_memory_mb"])
+    return Usage(str(images), max(1, epochs), float(record["wall_seconds"]), float(memory))

@@ -180,7 +180,7 @@ def test_predictions_are_shares_of_the_forgotten_class(study) -> None:
     assert f"{shares}, mean ± standard deviation over 3 trials;" in taken.caption
     assert f"{shares} of one trial;" in Drawn(altered("taken", trials=1), "taken").caption
     assert taken.row("Retrain") == ["25.00±0.00 (0.00)", "50.00±0.00 (0.00)", "25.00±0.00 (0.00)", "0.00"]
-    assert taken.row("FT") == ["100.00±0.00 (75.00)", "0.00±0.00 (50.00)", "0.00±0.00 (25.00)", "**50.00**"]
+    assert taken.row("FT") == ["100.00±0.00 (75.00)", "0.00±0.00 (50.00)", "0.00±0.00 (25.00)", "50.00"]
     assert taken.row("CoUn") == ["25.00±0.00 (0.00)", "75.00±0.00 (25.00)", "0.00±0.00 (25.00)", "**16.67**"]
     assert [row[0] for row in taken.rows[2:5]] == ["Original", "Retrain", "FT"]
     coun = taken.by_method("scenario", "predicted_class").loc[("coun", "class-8", "1")]
