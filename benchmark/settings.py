@@ -119,7 +119,8 @@ class DatasetSettings(Strict):
         "numbered in this order, by default alphabetically",
     )
     subset: Positive | None = Field(
-        None, description="how many training images to keep, the same share of every class; by default all"
+        None,
+        description="how many training images to keep, as many of each class where they suffice; by default all",
     )
     test_subset: Positive | None = Field(None, description="how many test images to keep; by default all")
     order: Literal["source", "content"] = Field(

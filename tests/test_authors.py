@@ -88,6 +88,15 @@ def test_a_method_that_trains_nothing_original_and_one_named_with_a_default_end_
     assert not promises.broken(method, promises=[promises.ends_well])
 
 
+def test_what_a_method_remembers_in_a_later_epoch_alone_is_found(broken):
+    body = """steps = 0
+
+    def loss(self, outputs, batch, epoch):
+        self.steps += epoch == 1
+        return super().loss(outputs, batch, epoch) * (1 + self.steps)"""
+    assert [finding.promise for finding in broken(body, [promises.resumes])] == [promises.resumes.__doc__]
+
+
 def test_a_plugin_that_keeps_all_promises_passes_and_one_that_cannot_run_fails(broken):
     assert set(BREAKS) == set(promises.PROMISES) and not broken(KEEPS_ALL)
     for body, fault in {
@@ -114,6 +123,7 @@ def test_new_overwrites_nothing_and_refuses_unusable_names(empty):
     before = Path("mine.py").read_text()
     assert "mine.py exists already" in call("new", "dataset", "mine").stderr
     assert "accepted are lower-case words" in call("new", "method", "My_Method").stderr
+    assert "Python has 'none' already" in call("new", "method", "none").stderr
     assert "method 'true': a study file reads that as no name" in call("new", "method", "true").stderr
     for kind, name, fault in (
         ("method", "training", "a group of hyperparameters has that name"),

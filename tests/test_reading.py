@@ -66,12 +66,16 @@ def test_a_study_that_extends_another_removes_only_what_is_there(empty):
     write(extended, "base")
     write("extends: base\ntables: {table8: null}\n")
     assert call("check", "tiny", check=True).stdout.startswith("tiny: no mistakes. It shows table2. ")
+    write("extends: base\ntuned: null\ndatasets: {digits: {subset: null}}\n")  # it may have had these
+    assert call("check", "tiny").returncode == 0
     for text, message in [
         ("extends: base\ntables: {tabel8: null}\n", "tables.tabel8: null: unknown inherited entry 'tabel8'; did you "),
         (
             "extends: base\nhyperparameters: {'*': {unlearning: {epoch: null}}}\n",
             "hyperparameters.*.unlearning.epoch: null: unknown inherited entry 'epoch'; did you mean 'epochs'?",
         ),
+        ("extends: base\ntuend: null\n", "tuend: null: unknown inherited entry 'tuend'"),
+        ("extends: base\ndatasets: {digits: {subst: null}}\n", "datasets.digits.subst: null: unknown inherited entry"),
         ("extends: bases\n", "unknown study 'bases'; did you mean 'base'? Accepted: base\n"),  # not itself
     ]:
         write(text)

@@ -57,7 +57,8 @@ def repeats(test: MethodTest, first_run: Ended) -> None:
 def resumes(test: MethodTest, first_run: Ended) -> None:
     """A run that is stopped and resumed equals one that is not, bit for bit; so does one of several stages."""
     for scenario, ended in {CELL.scenario: first_run, **({STAGES: test.staged} if test.has_stages else {})}.items():
-        stops = sorted({1, ended.pauses // 2, ended.pauses} - {0})
+        half = ended.pauses // 2  # the end of the first epoch or stage: a later one begins with the next pause
+        stops = sorted({1, half, half + 1, ended.pauses} - {0})
         if not test.run(scenario=scenario, stops=stops, seed=2000).same(ended):
             raise Broken("it differs: something that it remembers from step to step is not in the model's weights")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from benchmark.data.arrays import Pixels
 from benchmark.errors import BadInput
@@ -21,6 +21,7 @@ from benchmark.settings import DatasetSettings
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM", "GIF", "TIFF")
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # 8 bits a channel at most
 MOST_PIXELS = 50_000_000  # of an image, however small its file: it is decoded whole
+SIDEWAYS = 5  # orientations of Exif from which on width and height change places
 PIECE = 4096  # decoded images held in memory beside the array
 
 
@@ -36,7 +37,8 @@ def source_folder(name: str, settings: DatasetSettings) -> Path:
 def decode(payload: bytes, where: str, size: int | None = None) -> Pixels:
     """Return one image as uint8 (H, W, 3), resized to ``size`` x ``size`` pixels; greyscale becomes three channels.
 
-    An animation gives its first picture. Raises `BadInput`, naming ``where``, if the bytes are no image in one of
+    An animation gives its first picture; what is transparent becomes white, and a photograph is turned as its camera
+    says. Raises `BadInput`, naming ``where``, if the bytes are no image in one of
     `FORMATS`, or hold more than 8 bits a channel (those of a PPM are scaled), floats, or more than `MOST_PIXELS`.
     """
     try:
@@ -45,10 +47,17 @@ def decode(payload: bytes, where: str, size: int | None = None) -> Pixels:
                 raise ValueError(f"its pixels are of mode {image.mode}, or have more than 8 bits a channel")
             if image.width * image.height > MOST_PIXELS:
                 raise ValueError(f"it has {image.width}x{image.height} pixels, and {MOST_PIXELS:,} are the most")
-            return np.asarray(_resized(image.convert("RGB"), size))
+            return np.asarray(_resized(_opaque(ImageOps.exif_transpose(image)).convert("RGB"), size))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         fault = re.sub(" <_io[^>]*>", "", str(error))  # the address of what was read
         raise BadInput(f"{where}: image cannot be decoded ({fault}); accepted are 8-bit {', '.join(FORMATS)}") from None
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Return an image on white where it is transparent: what lies below says nothing, and is often black."""
+    if image.mode not in ("LA", "PA", "RGBA") and "transparency" not in image.info:
+        return image
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
 
 
 def decode_all(count: int, images: Iterable[tuple[str, bytes]], size: int | None) -> Pixels:
@@ -80,7 +89,8 @@ def differ_in_size(files: Iterable[Path]) -> bool:
     for file in files:
         try:
             with Image.open(file, formats=FORMATS) as image:
-                sizes.add(image.size)
+                turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= SIDEWAYS
+                sizes.add(image.size[::-1] if turned else image.size)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             raise BadInput(f"{file}: is no image; accepted are 8-bit {', '.join(FORMATS)}") from None
         if len(sizes) > 1:

@@ -39,8 +39,9 @@ def fingerprint(name: str, settings: DatasetSettings) -> str:
     """
     chosen = settings.model_dump(mode="json", exclude={"augmentation"})
     if settings.order == "content":
-        # The images alone determine the arrays, wherever they come from; their digest is in every run's record.
-        chosen = {key: value for key, value in chosen.items() if key not in WHERE}
+        # The images alone determine the arrays, wherever they come from; their digest is in every run's record. But a
+        # column of labels that is named may be one of several.
+        chosen = {key: value for key, value in chosen.items() if key not in WHERE or key == "label_column"}
     else:
         chosen.pop("order")  # added after the first results
     for key in LATER:
@@ -56,7 +57,8 @@ def prepare(name: str, settings: DatasetSettings) -> Path:
     """Read a dataset from its source and store it as arrays; return the folder.
 
     An existing folder, which jobs may be reading, is rewritten only if the source's files have changed. Raises what the
-    source raises, and `BadInput` if the subset is larger than the data or leaves a class empty.
+    source raises, and `BadInput` if the subset is larger than the data or leaves a class empty, or if the folder holds
+    images from elsewhere that are not the same.
     """
     arrays = SOURCES.get(settings.source, f"datasets.{name}.source")(name, settings)
     if not isinstance(arrays, Arrays):
@@ -67,9 +69,14 @@ def prepare(name: str, settings: DatasetSettings) -> Path:
     if arrays.train_files:  # for a user who has to name images that are to be forgotten
         with replacing(folder / TRAIN_FILES) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([("index", "file"), *enumerate(arrays.train_files)])
-    if _holds(folder, arrays):
-        (folder / PROVENANCE).touch()
-        return folder
+    if stored := _intact(folder):
+        same = all(np.array_equal(getattr(stored, file), getattr(arrays, file)) for file in FILES)
+        if same and (stored.classes, stored.origin) == (arrays.classes, arrays.origin):
+            (folder / PROVENANCE).touch()
+            return folder
+        if not same and (elsewhere := _from_elsewhere(folder, settings)):
+            advice = "delete that folder, or call this dataset something else"
+            raise BadInput(f"datasets.{name}: {folder} holds other images, from {elsewhere}: {advice}")
     (folder / PROVENANCE).unlink(missing_ok=True)  # the folder is incomplete until all new arrays are written
     for part in FILES:
         with replacing(folder / f"{part}.npy") as temporary:
@@ -78,13 +85,17 @@ def prepare(name: str, settings: DatasetSettings) -> Path:
     return folder
 
 
-def _holds(folder: Path, arrays: Arrays) -> bool:
+def _intact(folder: Path) -> Arrays | None:
     try:
-        stored = load(folder, verify=True)
+        return load(folder, verify=True)
     except StaleOutput:
-        return False
-    same = all(np.array_equal(getattr(stored, file), getattr(arrays, file)) for file in FILES)
-    return same and (stored.classes, stored.origin) == (arrays.classes, arrays.origin)
+        return None
+
+
+def _from_elsewhere(folder: Path, settings: DatasetSettings) -> str:
+    """Say where a folder's images come from, if it is not where these settings say; empty otherwise."""
+    stored, own = record(folder).get("settings", {}), settings.model_dump(mode="json")
+    return ", ".join(f"{key} {stored[key]}" for key in WHERE if key in stored and stored[key] != own.get(key))
 
 
 def _reduced(name: str, settings: DatasetSettings, arrays: Arrays) -> Arrays:

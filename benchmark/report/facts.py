@@ -61,21 +61,22 @@ def values(frame: pd.DataFrame, column: str) -> str:
 
 
 def tuned(study: Study, cells: Sequence[Cell] = (), methods: Iterable[str] = ()) -> str:
-    """Say that hyperparameters were tuned with what a user who unlearns does not have, and which were not tuned."""
+    """Say that hyperparameters were tuned with what a user who unlearns does not have, and which were not tuned.
+
+    Those of another study may have been tuned on fewer images, or for fewer epochs.
+    """
     if not study.includes_tuned:
         return ""
+    place = "" if study.tuned == study.name else f" in the study {study.tuned},"
     tuning_data = "images held out of their training data" if study.tuned_without_test_data else "the test data"
     left = study.tuned_file.get("about", {}).get("left")
     unfinished = f", by a search of which {left} candidates are left" if left else ""
-    text = f"Hyperparameters were tuned on other trials, with their Retrain and {tuning_data}{unfinished}"
-    found = study.tuned_file.get("hyperparameters", {})
-    names = [name for name in map(MethodName.parse, methods) if name.base not in (ORIGINAL, RETRAIN)]
+    text = f"Hyperparameters were tuned{place} on other trials, with their Retrain and {tuning_data}{unfinished}"
     places = []
     for cell in cells:
-        heads = dict.fromkeys(name.head for name in names)
-        if untuned := [head for head in heads if head not in found.get(str(cell), {})]:
-            which = "" if len(untuned) == len(heads) else f"{listed(untuned)} in "
-            places.append(which + short_label(cell, cells))
+        if untuned := study.untuned_methods(cell, methods):
+            tuned_any = len(untuned) < len({MethodName.parse(method).head for method in methods} - {ORIGINAL, RETRAIN})
+            places.append(f"{listed(untuned)} in " * tuned_any + short_label(cell, cells))
     return text + (f"; not for {', '.join(places)}" if places else "")
 
 

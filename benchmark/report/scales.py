@@ -27,6 +27,7 @@ from benchmark.report.facts import competes
 from benchmark.report.source import Source
 from benchmark.report.style import architecture_label, dataset_label
 from benchmark.report.summary import summaries
+from benchmark.report.tabular import EXACT
 from benchmark.results.frames import gathered_frame
 
 PAPER = "the paper"
@@ -205,7 +206,7 @@ def _kept(metrics: pd.DataFrame, cell: Cell, gaps: list[Number], is_paper: bool)
 def _ranked(values: list[Number], leading: set[str] | None = None) -> list[Number]:
     """Return numbers with their ranks by size among the methods that unlearn, and which lead: by default the first."""
     values = [number for number in values if np.isfinite(number.value)]
-    competing = {number.subject: abs(number.value) for number in values if competes(number.subject)}
+    competing = {number.subject: round(abs(number.value), EXACT) for number in values if competes(number.subject)}
     ranks = pd.Series(competing, dtype=float).rank(method="min")
     if leading is None:
         leading = {min(competing, key=lambda method: competing[method])} if competing else set()

@@ -221,7 +221,8 @@ def write(kind: str, name: str) -> list[Path]:
         if file.exists():
             raise BadInput(f"{file} exists already: call the new {kind} something else")
     spec = importlib.util.find_spec(module)
-    if keyword.iskeyword(module) or (spec and spec.origin):  # a folder has no origin, and hides no module
+    is_keyword = keyword.iskeyword(module) or keyword.iskeyword(title)
+    if is_keyword or (spec and spec.origin):  # a folder has no origin, and hides no module
         raise BadInput(f"{kind} {name!r}: Python has {module!r} already: call the new one something else")
     for file, template in zip(files, templates, strict=True):
         write_text(file, template.format(name=name, module=module, title=title))

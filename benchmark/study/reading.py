@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import reprlib
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ Model = TypeVar("Model", bound=BaseModel)
 STUDY_NAME = r"[a-z0-9]+([-_][a-z0-9]+)*"
 YAML_TAG = "tag:yaml.org,2002:"  # prefix of YAML's own tags
 LONGEST_FILE = 2_000_000  # bytes
+OWN_NAMES = ("tables.", "figures.", "hyperparameters.")  # below these a study gives names of its own
 NAMED = 5  # faults of a file that a message names
 # What is accepted, by the type of a validation error.
 ACCEPTED = {
@@ -128,17 +130,25 @@ def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str
 def _check_removed(inherited: dict[str, Any], data: dict[str, Any], path: Path) -> None:
     """Raise `BadInput` for what is removed by null and was not there: its name may be misspelt.
 
-    That is a table or figure, or a cell, method or setting of the hyperparameters.
+    A setting that a study may have does no harm, unless it is one of the hyperparameters.
     """
-    pending = [(name, inherited.get(name), data.get(name)) for name in ("tables", "figures", "hyperparameters")]
+    pending: list[tuple[str, Any, Any]] = [("", inherited, data)]
     while pending:
         place, there, own = pending.pop()
         there = there if isinstance(there, dict) else {}
         for name, value in own.items() if isinstance(own, dict) else ():
-            if value is None and name not in there:
-                raise unknown("inherited entry", name, there, f"{path}: {place}.{name}: null")
-            if place.startswith("hyperparameters"):
-                pending.append((f"{place}.{name}", there.get(name), value))
+            if value is None and name not in there and (place.startswith(OWN_NAMES) or name not in _settings()):
+                raise unknown("inherited entry", name, there, f"{path}: {place}{name}: null")
+            pending.append((f"{place}{name}.", there.get(name), value))
+
+
+@cache
+def _settings() -> set[str]:
+    """Return the names of all settings that a study file may have anywhere, except hyperparameters."""
+    from benchmark.study.form import StudyForm
+
+    schema = StudyForm.model_json_schema()
+    return {name for form in (schema, *schema["$defs"].values()) for name in form.get("properties", ())}
 
 
 def _laid_over(own: dict[str, Any], tuned: dict[str, Any], where: str) -> dict[str, Any]:

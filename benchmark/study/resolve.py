@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from benchmark.data import store
 from benchmark.errors import BadInput, number_of, unknown
 from benchmark.files import sha256
 from benchmark.methods.base import Recipe
-from benchmark.names import CHOSEN, ORIGINAL, Cell, MethodName, RunName, Scenario, matches
+from benchmark.names import CHOSEN, ORIGINAL, RETRAIN, Cell, MethodName, RunName, Scenario, matches
 from benchmark.registry import ARCHITECTURES
 from benchmark.study.form import StudyForm
 from benchmark.study.plugins import code_version, method_class
@@ -50,6 +50,12 @@ class ResolvedStudy(StudyForm):
         It is empty before the search has begun. Only a study that does not include tuned values can be read then.
         """
         return parse(paths.tuned(self.tuned)) if self.tuned and paths.tuned(self.tuned).is_file() else {}
+
+    def untuned_methods(self, cell: Cell, methods: Iterable[str]) -> list[str]:
+        """Return those of the methods, without their own settings, that the tuned file has no values of in a cell."""
+        values = self.tuned_file.get("hyperparameters", {}).get(str(cell), {})
+        heads = dict.fromkeys(MethodName.parse(method).head for method in methods)
+        return [head for head in heads if head not in values and head not in (ORIGINAL, RETRAIN)]
 
     @cached_property
     def untuned(self) -> Self:

@@ -1,5 +1,6 @@
 """Folders of images: how they are read, and studies that train on one."""
 
+import io
 import json
 import os
 import shutil
@@ -8,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from benchmark.data import folder, store
-from benchmark.data.images import differ_in_size
+from benchmark.data.images import decode, differ_in_size
 from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
 from benchmark.study.prepare import prepare
@@ -107,6 +108,23 @@ def test_folder_names_the_classes_that_have_no_test_images(image_folder, capsys)
     shutil.rmtree(image_folder / "test" / "cat")
     assert len(folder.read("mine", folder_settings(image_folder)).classes) == 2
     assert capsys.readouterr().err == f"{image_folder / 'test'}: no images of cat\n"
+
+
+def test_what_is_transparent_becomes_white_and_a_photograph_is_turned_as_its_camera_says():
+    drawing = np.zeros((2, 2, 4), np.uint8)
+    drawing[0, 0, 3] = 255  # a black dot on black that nobody sees
+    black_dot = [[0, 255], [255, 255]]
+    for mode in ("RGBA", "LA", "PA"):
+        content = io.BytesIO()
+        Image.fromarray(drawing).convert(mode).save(content, "TIFF" if mode == "PA" else "PNG")
+        assert decode(content.getvalue(), "")[..., 0].tolist() == black_dot, mode
+    exif, content = Image.Exif(), io.BytesIO()
+    exif[ExifTags.Base.Orientation] = 6  # to be turned by a quarter
+    Image.fromarray(np.zeros((4, 8, 3), np.uint8)).save(content, "JPEG", exif=exif)
+    assert decode(content.getvalue(), "").shape == (8, 4, 3)
+    Path("turned.jpg").write_bytes(content.getvalue())
+    Path("upright.png").write_bytes(encoded(np.zeros((8, 4, 3), np.uint8)))
+    assert not differ_in_size([Path("turned.jpg"), Path("upright.png")])
 
 
 def test_images_are_known_to_differ_in_size_by_their_headers(image_folder, pixels):

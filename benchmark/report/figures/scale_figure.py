@@ -52,8 +52,8 @@ def build(source: Source) -> Figure:
 
 
 def _tick(scale: Scale) -> str:
-    name = scale.name if len(scale.name) <= TICK_CHARACTERS else scale.name.replace("-", "-\n", 1)
-    return name if scale.cells else f"{name}\n(not run yet)"
+    name = scale.name if len(scale.name) <= TICK_CHARACTERS else scale.name.replace("-", "-\n")
+    return name if scale.cells else f"{name}\n(not\nrun yet)"
 
 
 def _panel(axes: Axes, data: pd.DataFrame, names: list[str], methods: list[str]) -> None:
