@@ -273,7 +273,7 @@ def test_the_figure_ranks_methods_and_marks_collapsed_ones(study):
     upper, lower = plot(study, "ranks").axes
     lines = {line.get_color(): list(line.get_ydata()) for line in upper.lines if len(line.get_ydata()) == 2}
     assert [lines[method_colour(method)] for method in METHODS] == [[3, 3], [2, 1], [1, 2]]
-    assert [tick.get_text() for tick in lower.get_xticklabels()] == ["tiny", "other\n(not run yet)", "the paper"]
+    assert [tick.get_text() for tick in lower.get_xticklabels()] == ["tiny", "other\n(not\nrun yet)", "the paper"]
     write_all(Study.load("tiny"), ra=50.0)
     texts = {text.get_text() for text in plot(study, "ranks").findobj(Text)}
     assert {"†", RUN_COLLAPSED} <= texts
