@@ -172,9 +172,10 @@ def _entry(behind: Behind) -> str:
         identity += f", {csv.name} with SHA-256 {sha256(csv)}" if csv.is_file() else ""
     else:
         fingerprints = [run.record["fingerprint"] for run in behind.runs]
-        key = f"run-{fingerprints[0][:SHORT]}"
-        title = behind.title if len(fingerprints) > 1 else str(behind.runs[0].name)
-        identity = f"Fingerprint{'s' * (len(fingerprints) > 1)} {', '.join(fingerprints)}"
+        several = len(fingerprints) > 1
+        key = re.sub(r"[^A-Za-z0-9]+", "-", behind.title) if several else f"run-{fingerprints[0][:SHORT]}"
+        title = behind.title if several else str(behind.runs[0].name)
+        identity = f"Fingerprint{'s' * several} {', '.join(fingerprints)}"
     origins = [f"{key} {_listed(stamps, key)}" for key in ("commit", "code") if _listed(stamps, key)]
     origins += [f"run until {ended[-1][:10]}"] if ended else []
     words = {"on": "device", "in": "precision", "with torch": "torch"}

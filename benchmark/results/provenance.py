@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -168,10 +168,10 @@ def _output(study: Study, name: str, method: str) -> Behind:
             f"{study.name} {name} {method}: this table shows settings; accepted is {study.name} {name} alone"
         )
     cells = study.cells if kind.from_gathered else map(Cell.parse, output.cells)
-    names = {study.run_name(cell, method, 0).method for cell in cells} & {run.name.method for run in runs}
-    if not names:
+    first_trials = {study.run_name(cell, method, 0) for cell in cells}  # a variant may be another cell's own value
+    method_runs = [run for run in runs if replace(run.name, trial=0) in first_trials]
+    if not method_runs:
         raise unknown("method", method, {run.name.method for run in runs}, f"{study.name} {name}")
-    method_runs = [run for run in runs if run.name.method in names]
     return Behind(f"{study.name} {name} {MethodName.parse(method)}", _recorded(study, method_runs), study)
 
 

@@ -161,6 +161,7 @@ def test_cite_gives_the_run_or_table_the_software_the_paper_and_the_methods(proj
     assert list(cited) == [key, SOFTWARE, PAPER, "salun"]
     for text in (record["fingerprint"], record["stamp"]["commit"], record["stamp"]["code"], record["ended"][:10]):
         assert text in cited[key]
+    assert "tiny-table2-salun" in entries(call("cite", "tiny", "table2", "salun", check=True).stdout)
     cited = entries(call("cite", "tiny", "table2", check=True).stdout)
     assert sha256(paths.table("tiny", "table2", ".csv")) in cited["tiny-table2"]
     assert r"50 \% \& more" in cited["tiny-table2"]

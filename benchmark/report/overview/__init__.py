@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import files, paths
-from benchmark.errors import StaleOutput
+from benchmark.errors import BadInput, StaleOutput
 from benchmark.report import html
 from benchmark.report.overview import cells, forgotten
 from benchmark.report.page import digest, joined
@@ -25,17 +25,24 @@ PARTS = (PAGE / "shared.js", PAGE / "address.js", HERE / "overview.js", HERE / "
 def draw_overview(names: Iterable[str], images: bool = True) -> Path:
     """Write ``figures/index.html`` of the studies whose results are gathered, and return its path.
 
-    Without ``images``, write ``index.without-images.html``, publishable where images are not. Raises `StaleOutput`
-    if no study has results.
+    Without ``images``, write ``index.without-images.html``, publishable where images are not. A study that cannot be
+    read is left out, with a line on the terminal. Raises `StaleOutput` if no study has results.
     """
     entries: list[dict[str, Any]] = []
     galleries: list[dict[str, Any]] = []
+    remarks: dict[str, str] = {}
     for name in names:
         if not paths.gathered(name, "metrics").is_file():
             continue
-        study = Study.load(name)
+        try:
+            study = Study.load(name)
+        except BadInput as error:
+            print(f"study {name} is left out: {error}")
+            continue
         use(study)
         results = frames.gathered(study)
+        if remark := frames.lacking(study, frames.gathered_frame(name, "metrics")):
+            remarks[name] = remark
         for cell, entry in cells.build(results):
             gallery = forgotten.build(results, cell, images)
             entries.append(entry | {"images": len(galleries) if gallery else None})
@@ -47,6 +54,7 @@ def draw_overview(names: Iterable[str], images: bool = True) -> Path:
         criteria=cells.CRITERIA,
         drawn={"criteria": cells.CRITERIA, "cells": entries, "images": galleries},
         studies=dict.fromkeys(entry["study"] for entry in entries),
+        remarks=remarks,
         page=paths.page("", images).name,
         css=(PAGE / "page.css").read_text(encoding="utf-8"),
         script=script,

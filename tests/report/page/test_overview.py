@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from benchmark import paths
 from benchmark.errors import StaleOutput
 from benchmark.report.overview import cells, draw_overview
 from benchmark.results import frames
@@ -50,6 +51,21 @@ def test_images_can_be_left_out_and_results_are_required(filled, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     with pytest.raises(StaleOutput, match="no study has gathered results"):
         draw_overview(["quick"])
+
+
+def test_a_study_that_has_changed_is_marked_and_one_that_cannot_be_read_is_left_out(filled, capsys) -> None:
+    file = paths.study_file(filled.name)
+    content = file.read_text()
+    try:
+        file.write_text(content + "\nseed: 12345\n")
+        assert "runs are missing or of another configuration" in draw_overview([filled.name]).read_text()
+        file.write_text(content + "\nno_setting: 1\n")
+        with pytest.raises(StaleOutput, match="no study has gathered results"):
+            draw_overview([filled.name])
+        assert f"study {filled.name} is left out: {file}: " in capsys.readouterr().out
+    finally:
+        file.write_text(content)
+    assert "of another configuration" not in draw_overview([filled.name]).read_text()
 
 
 @pytest.mark.ci
