@@ -197,6 +197,11 @@ def lacking(
     present = set(zip(metrics["fingerprint"], metrics["method"], strict=True)) if "fingerprint" in metrics else set()
     if missing := len(wanted - present):
         return f"{missing} of the study's {len(wanted)} runs are missing or of another configuration"
+    reported = set()  # of what is compared with Retrain; Original and Retrain have their last epoch in any case
+    if wanted and RETRAIN in set(metrics["method"]):
+        reported = set(metrics["report_epoch"][~metrics["method"].isin([ORIGINAL, RETRAIN])])
+    if reported and study.report_epoch not in reported:
+        return f"gathered with another report_epoch than {study.report_epoch!r}"
     held = written_origin(paths.gathered(study.name, "metrics")).get("derived")  # earlier versions do not say
     files = {entry.pool_path for entry in (study.derived if derived is None else derived)}
     return "" if held is None or files <= set(held) else f"lacks {min(files - set(held))} and the like"

@@ -257,6 +257,12 @@ def test_a_run_that_was_gathered_under_another_name_is_lacking(study, copied):
     assert frames.lacking(study, metrics.assign(method=method)).startswith(f"{(metrics['method'] == 'ft').sum()} of")
 
 
+def test_results_that_were_gathered_at_another_epoch_are_lacking(study, copied):
+    metrics = frames.gathered_frame("tiny", "metrics")
+    assert frames.lacking(changed(report_epoch="best"), metrics) == "gathered with another report_epoch than 'best'"
+    assert frames.lacking(study, metrics.replace({"report_epoch": {"last": "best"}})).startswith("gathered with")
+
+
 def test_a_table_refuses_gathered_results_that_lack_runs_and_a_text_names_them(study, copied):
     incomplete = changed(hyperparameters={"*": SMALL | {"ft": {"lr": 0.05}, "coun": {"lambda": 2.0}}})
     for name in ("claims", "counts", "took"):

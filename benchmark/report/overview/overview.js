@@ -5,7 +5,7 @@ const label = (key) => data.criteria.find((one) => one.key === key).label;
 const called = ({ study, name }) => `${study}/${name}`; // in the address: it outlives a change of the order
 const cell = () => data.cells.find((one) => called(one) === $("results").value);
 const weights = () => Object.fromEntries(keys.map((key) => [key, Number($(`weight-${key}`).value)]));
-const number = (value, digits = 2) => (value === null || Number.isNaN(value) ? "–" : value.toFixed(digits).replace("-", "−"));
+const number = (value, digits = 2) => (value === null || Number.isNaN(value) ? "–" : fixed(value, digits).replace("-", "−"));
 const change = (control) => control.dispatchEvent(new Event("change", { bubbles: true }));
 
 // A method's gaps over its trials, perhaps without the one of a number, with its attack and its cost.

@@ -13,7 +13,7 @@ function percents(counts, classes) {
 function matrix(label, classes, rows, reference) {
   const head = make("tr", {}, make("th", { scope: "col" }, make("small", {}, "true ↓ predicted →")), ...classes.map((name) => make("th", { scope: "col", class: "upright" }, make("span", {}, name))));
   const cell = (value, row, column) => {
-    const shown = reference ? value - reference[row][column] : value, text = shown.toFixed(0);
+    const shown = reference ? value - reference[row][column] : value, text = fixed(shown, 0);
     const td = make("td", { class: `number${row === column ? " same" : ""}` }, Number(text) ? text.replace("-", "−") : "");
     td.style.background = `color-mix(in srgb, var(${shown < 0 ? "--shade" : "--accent"}) ${Math.min(45, (reference ? 2 : 0.45) * Math.abs(shown))}%, var(--paper))`;
     return td;

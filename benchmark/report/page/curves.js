@@ -104,10 +104,10 @@ function curves() {
     const [counting, name] = ["curve-cost", "curve-metric"].map((id) => $(id).selectedOptions[0].text);
     const points = metric === "loss" ? "" : metric === "avg_gap" ? " (points)" : " (%)";
     const retrain = cell.retrain[metric] ?? []; // by stage
-    const number = (value) => value.toFixed(metric === "loss" ? 4 : 2);
+    const number = (value) => fixed(value, metric === "loss" ? 4 : 2);
     old = await Promise.all([
       chart($("gap-chart"), $("gap-readout"), cell, cost, "avg_gap", [cell.floor], { x: `${cell.unit} ${counting}`, y: "Average gap (points)" }, (method, at) =>
-        `: average gap ${method.avg_gap[at].toFixed(2)} points after ${method[cost][at].toPrecision(3)} ${cell.unit}, epoch ${method.epoch[at]}`),
+        `: average gap ${fixed(method.avg_gap[at])} points after ${method[cost][at].toPrecision(3)} ${cell.unit}, epoch ${method.epoch[at]}`),
       chart($("history-chart"), $("history-readout"), cell, "epoch", metric, metric === "avg_gap" ? [cell.floor] : retrain,
         { x: "Epoch", y: name[0].toUpperCase() + name.slice(1) + points }, (method, at) =>
           `: ${name} ${number(method[metric][at])}${points && points[2] === "%" ? " %" : points && " points"} after epoch ${method.epoch[at]}` +

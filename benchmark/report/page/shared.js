@@ -4,6 +4,9 @@ const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 const SVG = ["svg", "g", "path", "line", "circle", "text", "title"]; // elements that are of SVG
 
+// A number with fixed decimals; errors of addition are removed first, as in the tables.
+const fixed = (value, digits = 2) => Number(value.toFixed(9)).toFixed(digits);
+
 function make(tag, attributes = {}, ...children) {
   const element = SVG.includes(tag) ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);

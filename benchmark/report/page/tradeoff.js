@@ -65,7 +65,7 @@ async function scatter(box, readout, rows, x, y) {
     ...axes(x, y), x_range, y_range, min_border_right: 12, min_border_top: 8,
   }, { x: x.log, y: y.log });
   const said = ({ label, key }, row) => {
-    const { value, ends } = row.values[key], number = (one) => (Math.abs(one) < 1 ? one.toPrecision(2) : one.toFixed(2));
+    const { value, ends } = row.values[key], number = (one) => (Math.abs(one) < 1 ? one.toPrecision(2) : fixed(one));
     return `${label} ${number(value)}${ends ? ` [${ends.map(number).join(", ")}]` : ""}`;
   };
   const mark = explored(box, drawing, points, (number) => {
