@@ -111,7 +111,10 @@ class Transform:
         return Drawn(positions, jitter, grey)
 
     def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
-        """Return images, uint8 (B, H, W, C), augmented as drawn, all at once; `__call__` does it in pieces."""
+        """Augment images, uint8 (B, H, W, C), as drawn, all at once: return float32 (B, C, H, W).
+
+        `__call__` does it in pieces.
+        """
         if drawn.positions is not None:
             images = self._crop_and_flip(images, *drawn.positions)
         if drawn.jitter is None and drawn.grey is None:

@@ -86,9 +86,9 @@ def leaders(
 ) -> set[str]:
     """Return the method with the smallest average gap, and every one whose gap the trials cannot tell from it.
 
-    They can if the 95 % interval of the difference lies above 0. Each gap is over the trials that a method shares with
-    Retrain, as in tables, and each difference over those that two methods share: so a method with few trials takes none
-    from the others. With a single trial no method leads.
+    The trials tell two methods apart if the 95 % interval of their difference lies above 0. Each gap is over the trials
+    that a method shares with Retrain, as in tables, and each difference over those that two methods share: so a method
+    with few trials takes none from the others. With a single trial no method leads.
     """
     alone = {method: Trials(metrics, cell, [method], columns) for method in methods}
     gaps = {

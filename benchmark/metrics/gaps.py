@@ -67,7 +67,8 @@ def summarise(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
 def per_run_gaps(metrics: pd.DataFrame) -> pd.DataFrame:
     """Return the runs with their own gaps to the mean of Retrain: ``ra_gap, ua_gap, ta_gap, mia_gap, avg_gap``, points.
 
-    The mean of such average gaps is no smaller than the average gap of the means, which is what tables show.
+    Tables show the average gap of the means, over the trials that a method shares with Retrain. Where a method has all
+    of Retrain's trials, the mean of the average gaps returned here is no smaller than that.
     Parameters and errors are those of `summarise`; rows keep their order.
     """
     runs = _checked(metrics)

@@ -77,7 +77,7 @@ def measure(
     Raises
     ------
     BadInput
-        As `membership`; or if a loss is not a number, or ``members`` is no accepted choice.
+        As `membership`; or if a loss is not a number, no sample is ``unseen``, or ``members`` is no accepted choice.
     """
     _check_columns(samples, "samples", COLUMNS)
     memberships = membership(samples, forget)

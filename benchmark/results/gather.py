@@ -20,6 +20,13 @@ def collect(study: Study, partial: bool = False, replace: bool = False) -> list[
     ----------
     partial : leave out what is missing instead of failing, and write ``results/<study>-<frame>.partial.parquet``.
     replace : let results that the study declares published differ from those in git.
+
+    Raises
+    ------
+    BadInput
+        If the study has no runs, or if published results differ.
+    StaleOutput
+        If a run is missing or damaged, unless ``partial``.
     """
     if not study.runs():
         raise BadInput(f"{paths.study_file(study.name)}: it shows no runs of its own: there is nothing to gather")

@@ -1,6 +1,7 @@
 """One candidate of a tuning: a run like any other, except that it writes no files.
 
-None is given up early: while the learning rate falls, the best candidate of the last epoch is often the worst half-way.
+None is abandoned early: while the learning rate falls, the best candidate of the last epoch is often the worst
+half-way.
 """
 
 from __future__ import annotations

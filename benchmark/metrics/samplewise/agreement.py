@@ -16,12 +16,18 @@ TUG_OF_WAR_MIA = ("ra", "mia", "ta")
 
 
 def disagreement(prediction: npt.NDArray[Any], reference: npt.NDArray[Any], forgotten: Mask) -> Floats:
-    """Return the per cent of forgotten samples for which the two predict different classes, (trials,)."""
+    """Return the per cent of forgotten samples for which the two predict different classes, (trials,).
+
+    All three arrays are (trials, samples).
+    """
     return 100 * _mean(prediction != reference, forgotten)
 
 
 def confidence_difference(margin: Floats, reference: Floats, forgotten: Mask) -> Floats:
-    """Return the mean |difference of the probability of the label| over forgotten samples, in points, (trials,)."""
+    """Return the mean |difference of the probability of the label| over forgotten samples, in points, (trials,).
+
+    All three arrays are (trials, samples).
+    """
     return 100 * _mean(np.abs(expit(margin) - expit(reference)), forgotten)
 
 
@@ -36,7 +42,9 @@ def tug_of_war(metrics: Floats, reference: Floats, factors: tuple[str, ...] = TU
 
 
 def known_beyond_test(metrics: Floats) -> Floats:
-    """Return the accuracy on forget data minus that on test data, in points, from RA, UA, TA and MIA: (trials,).
+    """Return the accuracy on forget data minus that on test data, in points: (trials,).
+
+    ``metrics`` are RA, UA, TA and MIA in per cent, (trials, 4).
 
     What unlearning should leave of it is Retrain's. A model that is better or worse on all images does not stand out.
     """

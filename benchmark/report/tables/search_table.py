@@ -68,7 +68,7 @@ def _notes(about: dict[str, Any], data: pd.DataFrame) -> list[str]:
         "Average gaps to Retrain, each of one run on a tuning trial that no table shows, with the study's own values "
         "and with the chosen ones" + by_test * bool(data["test_gap"].notna().any()),
         "Cand.: candidates, and the computation that they took"
-        + f"; {given_up} of all {about.get('candidates')} were given up half-way, and have no gap" * bool(given_up),
+        + f"; {given_up} of all {about.get('candidates')} were abandoned half-way, and have no gap" * bool(given_up),
         "Low, high end: the value lies in the outer twentieth of the range searched" if ends & {"low", "high"} else "",
         "Lowest, highest tried: of the candidates' learning rates" if ends & {"lowest", "highest"} else "",
         f"The search is not complete: {remaining} of its candidates are left" if remaining else "",
