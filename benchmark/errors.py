@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def unknown(kind: str, value: object, accepted: Iterable[str], where: str) -> Ba
     close = closest(str(value), accepted)
     hint = f"; did you mean {close!r}?" if close else "."
     return BadInput(f"{where}: unknown {kind} {str(value)!r}{hint} Accepted: {', '.join(accepted) or 'none'}")
+
+
+def line_of(error: BaseException, module: str) -> str:
+    """Return in parentheses the last line of a plugin's module that an error passed through; empty if there is none."""
+    lines = [
+        line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_globals.get("__name__") == module
+    ]
+    return f" (line {lines[-1]})" if lines else ""
 
 
 def number_of(number: int, noun: str) -> str:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+import tokenize
 import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import BadInput, unknown
+from benchmark.errors import BadInput, line_of, unknown
 from benchmark.stamp import source_digest
 
 WORD = r"[a-z0-9]+(?:-[a-z0-9]+)*"
@@ -76,8 +77,9 @@ class Registry:
             module, attribute = target.split(":")
             try:
                 target = self._entries[name] = getattr(importlib.import_module(module), attribute)
-            except (ImportError, AttributeError) as error:
-                raise BadInput(f"{where}: {self.kind} {name!r} is {target!r}, and there is none: {error}") from error
+            except (Exception, SystemExit) as error:
+                fault = f"{type(error).__name__}: {error}{line_of(error, module)}"
+                raise BadInput(f"{where}: {self.kind} {name!r} is {target!r}, and there is none: {fault}") from error
         return target
 
     def module(self, name: str) -> str:
@@ -109,18 +111,21 @@ def _identity(target: Any) -> str:
 def code_digest(module: str) -> str | None:
     """Return `benchmark.stamp.source_digest` of a plugin's file; None for a module of this package.
 
-    What the file imports does not count. Raises `BadInput` if there is no such module.
+    What the file imports does not count. Raises `BadInput` if there is no such module, or it cannot be read.
     """
     if module.startswith("benchmark."):
         return None
     loaded = sys.modules.get(module)
     try:
         file = loaded.__file__ if loaded else getattr(importlib.util.find_spec(module), "origin", None)
-    except ImportError:
+    except (ImportError, ValueError):
         file = None
     if not file:
         raise BadInput(f"module {module!r} of a plugin cannot be found: install it, or name its folder in PYTHONPATH")
-    return source_digest([Path(file)])
+    try:
+        return source_digest([Path(file)])
+    except (OSError, SyntaxError, tokenize.TokenError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file}, a plugin's module, is no code of Python: {type(error).__name__}: {error}") from None
 
 
 METHODS = Registry("method")

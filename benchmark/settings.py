@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import Annotated, Any, Literal
+from numbers import Real
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -17,6 +19,7 @@ LARGEST = 10**15  # whole number accepted
 UNKNOWN_KEY = "unknown_key"  # the type of that validation error
 UpTo1000 = Annotated[int, Field(ge=1, le=1000)]  # a slip of the finger must not plan a million runs
 Trials = Annotated[int, Field(ge=1, le=100_000)]  # as many as the most demanding audit asks for
+Scale = Literal["linear", "log", "log-complement"]  # how a search spreads its candidates
 
 
 def once(kind: str, read: Callable[[str], object] = str) -> AfterValidator:
@@ -34,6 +37,20 @@ def once(kind: str, read: Callable[[str], object] = str) -> AfterValidator:
         return names
 
     return AfterValidator(check)
+
+
+def range_fault(low: float, high: float, scale: str) -> str:
+    """Say why a setting cannot be searched from ``low`` to ``high`` on a scale; empty if it can."""
+    if scale not in get_args(Scale):
+        return f"scale {scale!r}: accepted is {', '.join(get_args(Scale))}"
+    if not all(isinstance(end, Real) and math.isfinite(end) for end in (low, high)):
+        return f"{low!r} to {high!r}: accepted are two finite numbers"
+    if low >= high:
+        return f"{low:g} to {high:g}: accepted is a lower and then a higher number"
+    if (scale == "log" and low <= 0) or (scale == "log-complement" and high >= 1):
+        accepted = f"numbers {'above 0' if scale == 'log' else 'below 1'}"
+        return f"{low:g} to {high:g}: its orders of magnitude are searched: accepted are {accepted}"
+    return ""
 
 
 def leaves(value: Any) -> list[Any]:

@@ -81,6 +81,8 @@ def test_a_promise_that_cannot_be_tested_is_not_called_kept(empty):
     assert ended.returncode == 1
     assert f"broken      {promises.repeats.__doc__}\n            a second run differs" in ended.stdout
     assert f"not tested  {promises.resumes.__doc__}\n            it does not repeat\n" in ended.stdout
+    untested = "it has the term; test the method without '+cl'"
+    assert untested in call("test", "not+cl").stdout
 
 
 @pytest.mark.parametrize("method", ["ssd", "original", "ft@lr=0.05"])  # 0.05 is FT's default

@@ -100,6 +100,7 @@ def test_init_writes_a_valid_study_and_never_replaces_one(project):
         assert list(Study.load(name).outputs) == ["comparison"] and len(Study.load(name).runs()) == runs
         assert f"{file} exists already" in mistake("init", name, *arguments)
     assert Study.load("new10").datasets["images"].size == 32  # their sizes differ
+    assert {run.settings.batch_size for run in Study.load("new10").runs()} == {2}  # there are few
     for taken in ("tiny-tuning", "reported", "leaderboard"):
         assert f"study '{taken}': a name that is taken" in call("init", taken, "--extends", "tiny").stderr
         assert not paths.study_file(taken).exists()

@@ -3,9 +3,9 @@
 from tests.test_refused import refused, table2
 
 IMPORTS = """import torch
-from benchmark.methods.base import Method, Part, Recipe
+from benchmark.methods.base import Method, Part, Recipe, setting
 from benchmark.models.classifier import Classifier
-from benchmark.registry import ARCHITECTURES, METHODS
+from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS
 """
 # A method "half", the second of the table, and the architecture of its cell.
 CLASS = "@METHODS.register('half')\nclass Half(Method):\n    "
@@ -52,11 +52,36 @@ PLUGINS = {
     f"{MODEL}Classifier(torch.nn.Flatten(), torch.nn.Linear(64, classes + 1))": (
         "architecture 'mine' gives logits of shape (2, 11) for 2 images and 10 classes: accepted is (2, 10)"
     ),
+    f"{CLASS}batches = lambda self, epoch: [{{'retain': Part(self.context.retain - 65, self.context.labels[64:])}}]": (
+        "batches gives position -1: accepted are those of context.present"
+    ),
+    f"{CLASS}batches = lambda self, epoch: [{{'retain': Part(self.context.retain + 99, self.context.labels[64:])}}]": (
+        "batches gives position 640: accepted are those of context.present"
+    ),
+    f"{CLASS}batches = lambda self, epoch: [{{'retain': Part([64], [0])}}]": "Part of two tensors, with as many labels",
+    f"{SETTINGS}x: float = setting(0.5, 'd', paper=(0, 1), scale='log')": "0 to 1: its orders of magnitude are",
+    f"{SETTINGS}x: float = setting(0.5, 'd', paper=(2, 1))": "setting 'd': paper: 2 to 1: accepted is a lower and then",
+    f"{SETTINGS}x: float = setting(0.5, 'd', paper=(0, 1), scale='cubic')": "scale 'cubic': accepted is linear, log,",
+    f"{SETTINGS}x: float = setting(0.5, 'd', paper=('0', 1))": "'0' to 1: accepted are two finite numbers",
+    f"{MODEL}Classifier(torch.nn.Flatten(), torch.nn.Linear(64, classes), negated=(2,))": (
+        "a Classifier: negated: 2: accepted are positions of the parameters, 0 to 1"
+    ),
+    "@ARCHITECTURES.register('mine')\ndef mine(classes): ...": (
+        "architecture 'mine' is mine(classes): accepted is a function of (classes, image_shape)"
+    ),
+    "ARCHITECTURES.add('mine', 'json:mine')": "architecture 'mine' is 'json:mine', and there is none",
     f"{MODEL}None": "plugins: architecture 'mine' returns NoneType: accepted is a benchmark.",
     **{
         f"METHODS.add({name!r}, Method)": "accepted are lower-case words"
         for name in ("Half", "half method", "half@x=1", "half+cl", "", "-half", "half\n")
     },
+}
+# An audit "au", which the study names.
+AUDITS = {
+    "@OWN_AUDITS.register('au')\ndef au(): ...": "audit 'au' is au(): accepted is a function of (samples)",
+    "@OWN_AUDITS.register('au')\ndef au(samples, split): ...": "au(samples, split): accepted is a function of",
+    "OWN_AUDITS.add('au', 'nowhere:au')": "audits: 'au': module 'nowhere' of a plugin cannot be found: install it",
+    "OWN_AUDITS.add('au', 'json:au')": "audits: audit 'au' is 'json:au', and there is none: AttributeError",
 }
 
 
@@ -74,5 +99,7 @@ def test_a_plugin_that_breaks_the_contract_is_refused(empty):
     every = "[{'retain': Part(torch.arange(len(self.context.labels)), self.context.labels)}]"
     given = refusal(f"{CLASS}batches = lambda self, epoch: {every}", hold_out=10)
     assert "batches gives position 576: accepted are those of context.present" in given
+    for code, message in AUDITS.items():
+        assert message in refusal(code, "coun", audits=["au"]), code
     given = refusal("METHODS.add('training', Method)", "training")
     assert "method 'training': a group of hyperparameters has that name: call it otherwise" in given

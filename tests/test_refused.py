@@ -42,6 +42,7 @@ def test_an_unknown_name_is_refused_with_its_place_a_suggestion_and_what_is_acce
         ({"only": ["tabel2"]}, "only", "table2", "table8"),
         ({"labels": {"fft": "FT"}}, "labels", "ft", "coun"),
         ({"colours": {"salum": "#000000"}}, "colours", "salun", "coun"),
+        ({"memorisation": {"digts": "scores.csv"}}, "memorisation", "digits", "digits"),
         ({"trails": 3}, "trails", "trials", "datasets, description"),
         ({"extend": "quick"}, "extend", "extends", "tables, threads"),
         (hyper("*", trainin={"lr": 1}), "hyperparameters.*.trainin", "training", "unlearning"),
@@ -69,6 +70,9 @@ RGB, GREY = {"mean": [0.1] * 3, "std": [1] * 3}, {"mean": [0], "std": [1]}
 # tests/test_mutations.py covers wrong types and values of single settings.
 CHANGES = [
     ({"plugins": ["nowhere.py"]}, "plugins", "no such file"),
+    ({"lists": {"mine": "nowhere.txt"}}, "lists.mine", "there is no file nowhere.txt"),
+    ({"memorisation": {"digits": "nowhere.csv"}}, "memorisation.digits", "there is no file nowhere.csv"),
+    ({"sequential": []}, "sequential", "[]: accepted is a mapping of settings to their values"),
     ({"resample": ["split", "split"]}, "resample", "'split' is listed twice"),
     ({"datasets": None}, "datasets", "missing; it is needed"),
     ({"datasets": {"Digits": {"source": "digits"}}}, "datasets", "'Digits'"),

@@ -102,7 +102,7 @@ def status(
     watch: Annotated[bool, flag("--watch", "update the display until the study is done")] = False,
     seconds: Annotated[
         float | None,
-        typer.Argument(min=0.1, metavar="SECONDS", help="time between updates, with --watch  [default: 2]"),
+        typer.Argument(min=0.1, max=86400, metavar="SECONDS", help="time between updates, with --watch  [default: 2]"),
     ] = None,
 ) -> None:
     """Show which runs are done, and the time left. The exit status is 1 if anything has failed or is damaged."""

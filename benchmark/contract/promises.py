@@ -18,10 +18,10 @@ import yaml
 from benchmark import paths
 from benchmark.contract.miniature import CELL, NAME, STAGES, TRAIN, Ended, MethodTest, make_study, miniature
 from benchmark.data.splits import forgotten
-from benchmark.errors import BadInput, number_of
+from benchmark.errors import BadInput, line_of, number_of
 from benchmark.names import ORIGINAL, MethodName
 from benchmark.results import records
-from benchmark.study.plugins import line_of, method_class
+from benchmark.study.plugins import method_class
 from benchmark.study.prepare import held_out
 
 
@@ -101,6 +101,8 @@ def runs_in_bfloat16(test: MethodTest, first_run: Ended) -> None:
 
 def accepts_contrastive_term(test: MethodTest, first_run: Ended) -> None:
     """With the contrastive term at weight 0 it equals itself without the term."""
+    if test.method.contrastive:
+        raise Untested("it has the term; test the method without '+cl'")
     if not first_run.trainer.method.contrastive:
         raise Untested("its class does not set 'contrastive'")
     with_term = str(MethodName(test.method.base, True, tuple(sorted([*test.method.settings, ("lambda", "0")]))))

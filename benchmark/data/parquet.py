@@ -49,6 +49,15 @@ def shards(name: str, settings: DatasetSettings) -> tuple[list[Path], list[Path]
     return train, test
 
 
+def count(shards: Sequence[Path]) -> int:
+    """Return how many images files have; raise `BadInput` for one that cannot be read."""
+    total = 0
+    for shard in shards:
+        with _opened(shard) as file:
+            total += file.metadata.num_rows
+    return total
+
+
 def _shards(folder: Path, pattern: str, where: str) -> list[Path]:
     if Path(pattern).is_absolute() or ".." in Path(pattern).parts or not pattern:
         raise BadInput(f"{where}: {pattern!r}: accepted is a pattern below the folder, without '..'")
@@ -75,9 +84,11 @@ def _column(shard: Path, schema: pa.Schema, settings: DatasetSettings, content: 
             raise BadInput(f"{shard}: {count} columns are called {column!r}; accepted is one")
         if count:
             return str(column)
-    hint = "" if chosen else f", or the one that the setting '{content}_column' names"
     columns = ", ".join(schema.names)
-    raise BadInput(f"{shard}: no {content} column among {columns}; accepted are {' or '.join(accepted)}{hint}")
+    if chosen:
+        raise BadInput(f"{content}_column: {chosen!r}: {shard} has no such column: accepted are {columns}")
+    names = " or ".join(accepted)
+    raise BadInput(f"{shard}: no column {names} among {columns}: accepted is one, or the setting '{content}_column'")
 
 
 def _class_names(train: Sequence[Path], test: Sequence[Path], settings: DatasetSettings) -> list[str]:

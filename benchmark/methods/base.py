@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from benchmark.errors import IncompletePlugin
-from benchmark.settings import Strict
+from benchmark.errors import BadInput, IncompletePlugin
+from benchmark.settings import Scale, Strict, range_fault
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +39,7 @@ def setting(
     doc: str,
     paper: Range | None = None,
     search: Range | None = None,
-    scale: Literal["linear", "log", "log-complement"] = "linear",
+    scale: Scale = "linear",
     added: bool = False,
     **bounds: Any,
 ) -> Any:
@@ -51,10 +51,17 @@ def setting(
     search : the range that tuning searches, if another.
     scale : how tuning spreads its candidates: over the range, over its orders of magnitude, or over those of 1 - x.
     added : whether the method had results before it had this setting: fingerprints then omit it at its default.
+
+    Raises
+    ------
+    BadInput
+        For a range that cannot be searched.
     """
     extra: dict[str, Any] = {"added": True} if added else {}
     if paper:
         low, high = search or paper
+        if fault := range_fault(low, high, scale):
+            raise BadInput(f"setting {doc!r}: {'search' if search else 'paper'}: {fault}")
         extra |= {"paper_range": list(paper), "search": {"low": low, "high": high, "scale": scale}}
     return Field(default, description=doc, json_schema_extra=extra or None, **bounds)
 
@@ -152,7 +159,8 @@ def check_positions(method: Method, steps: list[Batch]) -> None:
     present = torch.zeros_like(method.context.labels, dtype=torch.bool)
     present[method.context.present] = True
     positions = torch.cat(positions)
-    if len(absent := positions[~present[positions]]):
+    beyond = (positions < 0) | (positions >= len(present))
+    if len(absent := positions[beyond | ~present[positions.masked_fill(beyond, 0)]]):
         accepted = "accepted are those of context.present, without images that are held out or were removed before"
         raise IncompletePlugin(f"method {type(method).__name__}: batches gives position {int(absent[0])}: {accepted}")
 

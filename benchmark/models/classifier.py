@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from benchmark.errors import IncompletePlugin
+
 
 class Classifier(nn.Module):
     """A feature extractor f and a classifier head h, the paper's notation.
@@ -16,7 +18,7 @@ class Classifier(nn.Module):
     body : maps images, float32 (B, C, H, W), to features, (B, D) or a shape that flattens to it.
     head : maps features to logits, (B, classes).
     negated : positions, in the order of parameters, of those that NoT negates (Khalil et al. 2025): by default the
-        first layer's weight. The attribute holds their names.
+        first layer's weight. The attribute holds their names. Raises `IncompletePlugin` where there is no such one.
     """
 
     def __init__(self, body: nn.Module, head: nn.Linear, negated: Sequence[int] = (0,)):
@@ -24,6 +26,10 @@ class Classifier(nn.Module):
         self.body = body
         self.head = head
         names = [name for name, _ in self.named_parameters()]
+        for position in negated:
+            if not 0 <= position < len(names):
+                accepted = f"accepted are positions of the parameters, 0 to {len(names) - 1}"
+                raise IncompletePlugin(f"a {type(self).__name__}: negated: {position}: {accepted}")
         self.negated: tuple[str, ...] = tuple(names[position] for position in negated)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:

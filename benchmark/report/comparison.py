@@ -95,6 +95,8 @@ class Comparison:
         by_sample = self.pairs[["samples_first", "samples_second"]].notna().to_numpy().all()
         precision = "sample by sample" if by_sample else "to the last digit of every metric"
         yield f"{pairs} pairs, {identical_pairs or 'none'} of them identical" + f", {precision}" * bool(identical_pairs)
+        if first["fingerprint"].duplicated().any() or second["fingerprint"].duplicated().any():
+            yield "Original has a pair in every scenario"
         for letter, runs, other_runs in (("A", first, second), ("B", second, first)):
             unmatched = ~pd.MultiIndex.from_frame(runs[RUN_KEYS]).isin(pd.MultiIndex.from_frame(other_runs[RUN_KEYS]))
             if unmatched.any():

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmark import paths
-from benchmark.errors import BadInput, StaleOutput
+from benchmark.errors import BadInput, StaleOutput, line_of
 from benchmark.files import write_text, written_origin
 from benchmark.metrics import membership
 from benchmark.metrics.evidence import in_cell
@@ -27,10 +27,10 @@ from benchmark.names import HELD_OUT, RETRAIN, Cell
 from benchmark.registry import OWN_AUDITS
 from benchmark.results import records
 from benchmark.results.records import FIRST_COLUMNS
-from benchmark.study.plugins import line_of
 from benchmark.study.runs import Run, with_cells
 from benchmark.study.study import Study
 
+LARGEST = 1e12  # value of an own audit, of which means and intervals are taken
 SCORES_TITLE = "# Memorisation of each"  # with which a file of scores begins
 
 
@@ -201,11 +201,11 @@ def _own_audit(audit: str, run: Run, samples: pd.DataFrame, forget: pd.DataFrame
     """Return the value of an own audit for a run; raise `BadInput` if it is not a number, or an infinite one."""
     try:
         value = float(OWN_AUDITS.get(audit)(samples.assign(membership=membership(samples, forget).astype(str))))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         fault = f"{type(error).__name__}: {error}{line_of(error, OWN_AUDITS.module(audit))}"
         raise BadInput(f"audit {audit!r} of run {run.name}: {fault}") from error
-    if not np.isfinite(value):
-        raise BadInput(f"audit {audit!r} of run {run.name}: {value}: accepted is a finite number")
+    if not abs(value) <= LARGEST:
+        raise BadInput(f"audit {audit!r} of run {run.name}: {value}: accepted is a number of at most ±{LARGEST:g}")
     return value
 
 

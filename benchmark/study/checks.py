@@ -60,10 +60,14 @@ def check(study: PlannedStudy, shown: PlannedStudy) -> None:
     for name in study.only or ():
         if name not in study.tables | study.figures:
             raise unknown("table or figure", name, study.tables | study.figures, f"{study.file}: only")
-    for key, known in (("labels", [*METHODS, *study.datasets, *ARCHITECTURES]), ("colours", list(METHODS))):
+    for key, kind, known in (
+        ("labels", "name", [*METHODS, *study.datasets, *ARCHITECTURES]),
+        ("colours", "name", list(METHODS)),
+        ("memorisation", "dataset", list(study.datasets)),
+    ):
         for name in getattr(study, key):
             if name not in known:
-                raise unknown("name", name, known, f"{study.file}: {key}")
+                raise unknown(kind, name, known, f"{study.file}: {key}")
     _check_labels(study)
     _check_own_audits(study)
     _check_hyperparameters(study)
@@ -103,6 +107,10 @@ def _check_own_audits(study: PlannedStudy) -> None:
             raise BadInput(f"{study.file}: audits: {name!r} is an audit of ours: {reason}")
         if name not in OWN_AUDITS:
             raise unknown("audit", name, OWN_AUDITS, f"{study.file}: audits")
+        try:
+            OWN_AUDITS.code(name)
+        except BadInput as error:
+            raise BadInput(f"{study.file}: audits: {name!r}: {error}") from None
 
 
 def _check_channels(study: PlannedStudy, dataset: str, channels: int) -> None:
@@ -138,7 +146,8 @@ def check_batches(study: PlannedStudy, dataset: str, train: int) -> None:
         most = retained[run.name.scenario]
         if run.settings.epochs and run.settings.batch_size > most:
             where = f"{study.file}: run {str(run.name)!r}: batch_size"
-            raise BadInput(f"{where}: {run.settings.batch_size}: accepted is at most the {most} retain images")
+            images = "training images" if run.name.is_original else "retain images"
+            raise BadInput(f"{where}: {run.settings.batch_size}: accepted is at most the {most} {images}")
 
 
 def _retained(study: PlannedStudy, dataset: str, scenario_name: str, train: int) -> int:

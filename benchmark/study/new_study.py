@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -15,6 +16,7 @@ from benchmark.study.reading import STUDY_NAME
 from benchmark.study.study import Study
 from benchmark.study.tuning import TUNING
 
+BATCH = 64  # images a step, where there are enough
 HEAD = """\
 # yaml-language-server: $schema=schema.json
 # Look for mistakes: python -m benchmark check {name}
@@ -34,8 +36,8 @@ trials: 3
     {size}size: 32 # where images differ in size: the side in pixels that all are resized to
 hyperparameters:
   "*":
-    training: {{epochs: 30, batch_size: 64, lr: 0.1}}
-    unlearning: {{epochs: 8, batch_size: 64, lr: 0.05}}
+    training: {{epochs: 30, batch_size: {batch}, lr: 0.1}}
+    unlearning: {{epochs: 8, batch_size: {batch}, lr: 0.05}}
 """
 TABLE = """\
 tables:
@@ -164,7 +166,13 @@ def _of_images(folder: Path) -> str:
     if not folder.is_dir():
         raise BadInput(f"--images: there is no folder {folder}")
     if any(folder.glob("*.parquet")):
-        return OF_IMAGES.format(source="parquet", path=_quoted(folder), members="", size="# ")
+        from benchmark.data import parquet
+
+        batch = BATCH
+        with contextlib.suppress(BadInput):  # the files may need patterns of their own
+            train, _ = parquet.shards("images", DatasetSettings(source="parquet", path=str(folder)))
+            batch = _batch(parquet.count(train))
+        return OF_IMAGES.format(source="parquet", path=_quoted(folder), members="", size="# ", batch=batch)
     from benchmark.data import folder as source  # here, since it imports Pillow and joblib
     from benchmark.data.images import differ_in_size
 
@@ -176,4 +184,11 @@ def _of_images(folder: Path) -> str:
     except BadInput as error:
         raise BadInput(str(error).replace("datasets.images.path", "--images", 1)) from None
     members = "members: random # images from folders are sorted by class\n"
-    return OF_IMAGES.format(source="folder", path=_quoted(folder), members=members, size="" if size else "# ")
+    batch = _batch(sum(map(len, files["train"].values())))
+    comment = "" if size else "# "
+    return OF_IMAGES.format(source="folder", path=_quoted(folder), members=members, size=comment, batch=batch)
+
+
+def _batch(images: int) -> int:
+    """Return the size of a batch of so many training images: at most half of those that random 10 % retains."""
+    return max(2, min(BATCH, images * 9 // 20))

@@ -7,7 +7,6 @@ import importlib.metadata
 import importlib.util
 import inspect
 import sys
-import traceback
 from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from importlib.machinery import SourceFileLoader
@@ -18,7 +17,7 @@ from typing import Any
 import benchmark.data
 import benchmark.methods
 import benchmark.models  # noqa: F401 (these imports fill the registries)
-from benchmark.errors import BadInput, closest
+from benchmark.errors import BadInput, closest, line_of
 from benchmark.files import digest
 from benchmark.methods.base import GROUPS, Method, Recipe
 from benchmark.methods.contrastive import with_contrastive_term
@@ -49,14 +48,6 @@ def _guarded(name: str, where: str, action: Any) -> None:
         text = str(error).partition("\n\nFor further information")[0]  # what pydantic adds
         fault = f"{type(error).__name__}: {text}{line_of(error, module)}"
         raise BadInput(f"{where}: {name!r} cannot be imported: {fault}") from error
-
-
-def line_of(error: BaseException, module: str) -> str:
-    """Return in parentheses the last line of a plugin's module that an error passed through; empty if there is none."""
-    lines = [
-        line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_globals.get("__name__") == module
-    ]
-    return f" (line {lines[-1]})" if lines else ""
 
 
 class _Source(SourceFileLoader):
@@ -136,7 +127,8 @@ def method_class(method: MethodName, where: str = "") -> Any:
     if method.base in GROUPS:  # its hyperparameters would be those of the group
         raise BadInput(f"{where}: method {method.base!r}: a group of hyperparameters has that name: call it otherwise")
     if fault := _fault(method_type):
-        raise BadInput(f"{where}: method {method.base!r}{fault}")
+        named = f"method {method.base!r}"
+        raise BadInput(f"{where}{fault}" if where.endswith(named) else f"{where}: {named}{fault}")
     if not method.contrastive:
         return method_type
     if not method_type.contrastive:

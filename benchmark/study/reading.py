@@ -14,10 +14,9 @@ from pydantic import BaseModel, ValidationError
 
 from benchmark import paths
 from benchmark.data.store import WHERE
-from benchmark.errors import BadInput, unknown
+from benchmark.errors import BadInput, line_of, unknown
 from benchmark.names import LONGEST, matches
 from benchmark.settings import UNKNOWN_KEY, DatasetSettings
-from benchmark.study.plugins import line_of
 
 Model = TypeVar("Model", bound=BaseModel)
 STUDY_NAME = r"[a-z0-9]+([-_][a-z0-9]+)*"
@@ -34,6 +33,8 @@ ACCEPTED = {
     "string_pattern_mismatch": "text that matches {pattern}",
     "list_type": "a list, in brackets",
     "dict_type": "a mapping of names to what they are",
+    "model_type": "a mapping of settings to their values",
+    "string_too_short": "text that is not empty",
     "too_long": "a list of at most {max_length}",
     "literal_error": "{expected}",
     "greater_than_equal": "a number of at least {ge:.15g}",

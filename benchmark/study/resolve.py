@@ -206,7 +206,7 @@ class ResolvedStudy(StudyForm):
 
 def plain_values(settings: Recipe) -> dict[str, Any]:
     """Return hyperparameters as plain data, by their names in a study file."""
-    return settings.model_dump(by_alias=True)
+    return settings.model_dump(by_alias=True, warnings=False)  # a default of another type is reported later
 
 
 def _determining_values(settings: Recipe) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 from benchmark import paths
 from benchmark.errors import BadInput, unknown
 from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
+from benchmark.settings import range_fault
 from benchmark.study.plan import PlannedStudy
 from benchmark.study.plugins import method_class
 from benchmark.study.reading import validated
@@ -128,14 +129,8 @@ def _check_ranges(study: PlannedStudy, methods: list[str]) -> None:
         for name, (low, high) in ranges.items():
             if name not in fields[method]:
                 raise unknown("setting", name, fields[method], where)
-            if low >= high:
-                raise BadInput(f"{where}.{name}: {low:g} to {high:g}: accepted is a lower and then a higher number")
-            scale = fields[method][name]
-            if (scale == "log" and low <= 0) or (scale == "log-complement" and high >= 1):
-                accepted = "its orders of magnitude are searched: accepted are numbers " + (
-                    "above 0" if scale == "log" else "below 1"
-                )
-                raise BadInput(f"{where}.{name}: {low:g} to {high:g}: {accepted}")
+            if fault := range_fault(low, high, fields[method][name]):
+                raise BadInput(f"{where}.{name}: {fault}")
             for tuned in methods if method == "*" else [method]:
                 for end in (low, high) if name in fields[tuned] else ():
                     # By steps, since only the other schedules compare final_lr with lr.

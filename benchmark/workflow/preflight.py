@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import math
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,15 +11,13 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import BadInput, IncompletePlugin, StaleOutput, unknown
 from benchmark.files import read_record
 from benchmark.methods.base import Batch, Method, Output, Part, check_positions, units_of
 from benchmark.names import MethodName
-from benchmark.registry import ARCHITECTURES, METHODS
+from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS
 from benchmark.results.predictions import check_files
 from benchmark.study.checks import PIXELS, check_batches, check_prepared
 from benchmark.study.reading import place_of
@@ -32,6 +31,7 @@ SAMPLES, FORGET, CLASSES, SIDE = 640, 64, 10, 32
 
 def check_needed(study: Study, planned: Mapping[str, int]) -> None:
     """Check what the planned jobs, counted by rule, need; raise `BadInput` for the first fault."""
+    check_audits(study)
     check_images(study, [name for name in study.datasets if planned.get(f"prepare_{name}".replace("-", "_"))])
     if planned.get("run"):
         check_plugins(study)
@@ -44,8 +44,10 @@ def check_all(study: Study) -> None:
     check_unchanged(study)
     folders = {name: study.dataset_folder(name) for name in study.datasets}
     check_images(study, [name for name, folder in folders.items() if not (folder / store.PROVENANCE).is_file()])
+    check_audits(study)
     check_plugins(study)
     check_files(study)
+    check_chosen(study)
 
 
 def check_present(study: Study) -> None:
@@ -152,6 +154,36 @@ def check_images(study: Study, datasets: Iterable[str]) -> None:
             check_batches(study, name, min(count, settings.subset or count))
 
 
+def check_audits(study: Study) -> None:
+    """Raise `BadInput` for an own audit that cannot be imported, or does not take one run's samples."""
+    for audit in study.audits:
+        where = f"{study.file}: audits"
+        _check_call(f"{where}: audit {audit!r}", OWN_AUDITS.get(audit, where), "samples")
+
+
+def check_chosen(study: Study) -> None:
+    """Raise `BadInput` if a file that says what is forgotten is not there, though no cell may use it yet."""
+    for key, files in (("lists", study.lists), ("memorisation", study.memorisation)):
+        for name, file in files.items():
+            if not Path(file).is_file():
+                raise BadInput(f"{study.file}: {key}.{name}: there is no file {file}")
+
+
+def _check_call(what: str, function: Any, *parameters: str) -> None:
+    """Raise `IncompletePlugin` for what cannot be called with so many values."""
+    accepted = f"accepted is a function of ({', '.join(parameters)})"
+    if not callable(function):
+        raise IncompletePlugin(f"{what} is {function!r}: {accepted}")
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # as of some functions in C
+        return
+    try:
+        signature.bind(*parameters)
+    except TypeError:
+        raise IncompletePlugin(f"{what} is {function.__name__}{signature}: {accepted}") from None
+
+
 def check_plugins(study: Study) -> None:
     """Raise `BadInput` if a plugin's method or architecture lacks what its first step would miss.
 
@@ -164,7 +196,10 @@ def check_plugins(study: Study) -> None:
                 first_steps(run, SAMPLES * study.hold_out // 100)
     for arch, dataset in dict.fromkeys((run.name.arch, run.name.dataset) for run in study.runs()):
         if ARCHITECTURES.code(arch):
-            with _only_missing_parts(f"{study.file}: plugins"):
+            where = f"{study.file}: plugins"
+            make = ARCHITECTURES.get(arch, where)
+            _check_call(f"{where}: architecture {arch!r}", make, "classes", "image_shape")
+            with _only_missing_parts(where):
                 _first_outputs(arch, *_classes_and_shape(study, dataset))
 
 
@@ -209,13 +244,19 @@ def first_steps(run: Run, held_out: int = 0) -> None:
 
 def _steps(method: Method) -> list[Batch]:
     """Return the steps of the first epoch; raise `IncompletePlugin` for what is no step, or a cost that is none."""
+    import torch
+
     steps, where = method.batches(0), f"method {type(method).__name__}"
     if not isinstance(steps, list) or not all(isinstance(step, dict) and step for step in steps):
         accepted = "accepted is a list of steps, each a mapping from the names of its parts to them"
         raise IncompletePlugin(f"{where}: batches returns {reprlib.repr(steps)}: {accepted}")
     for name, part in (item for step in steps for item in step.items()):
-        if not isinstance(part, Part) or not np.shape(part.index) == np.shape(part.label) == (len(part.index),):
-            accepted = "accepted is a benchmark.methods.base.Part, with as many labels as positions"
+        if (
+            not isinstance(part, Part)
+            or not all(isinstance(values, torch.Tensor) for values in (part.index, part.label))
+            or not part.index.shape == part.label.shape == (len(part.index),)
+        ):
+            accepted = "accepted is a benchmark.methods.base.Part of two tensors, with as many labels as positions"
             raise IncompletePlugin(f"{where}: batches gives the part {name!r} as {reprlib.repr(part)}: {accepted}")
         for units in units_of(method, name):
             if not isinstance(units, Real) or not 0 <= units < math.inf:

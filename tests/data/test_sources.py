@@ -66,8 +66,8 @@ def test_parquet_takes_other_columns_raw_bytes_and_patterns_and_repeats_greyscal
 
 def test_parquet_names_the_file_and_row_of_a_mistake(photos):
     for change, message in (
-        ({"image": "picture"}, ": no image column .* accepted are img or image"),
-        ({"label": "class"}, ": no label column"),
+        ({"image": "picture"}, ": no column img or image among picture, .*: accepted is one"),
+        ({"label": "class"}, ": no column .* among .*, class: accepted is one"),
         ({"images": [b"no image"]}, " row 0: image cannot be decoded"),
         ({"images": [None]}, " row 0: image holds no bytes"),
         ({"labels": [0, 1, 2, 1]}, " row 2: label 2; accepted are 0 to 1"),
@@ -96,8 +96,11 @@ def test_plain_parquet_takes_the_columns_and_classes_that_the_study_names(photos
     numbers = photos(labels=[0, 2, 0, 1], **plain).model_copy(update=columns)
     assert parquet.read("photos", numbers).classes == ["0", "1", "2"]
     assert parquet.read("photos", numbers.model_copy(update={"classes": ["a", "b", "c"]})).classes == ["a", "b", "c"]
-    with pytest.raises(BadInput, match="no image column among picture, animal; accepted are img or image, or the one"):
+    with pytest.raises(BadInput, match="no column img or image among picture, animal: accepted is one, or the"):
         parquet.read("photos", numbers.model_copy(update={"image_column": None}))
+    with pytest.raises(BadInput, match=r"image_column: 'pic': .*-0\.parquet has no such column: accepted are picture,"):
+        parquet.read("photos", numbers.model_copy(update={"image_column": "pic"}))
+    assert parquet.count(parquet.shards("photos", numbers)[0]) == 4
 
 
 def test_a_study_can_name_the_classes_of_any_source(image_folder):

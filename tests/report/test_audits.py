@@ -155,7 +155,7 @@ def test_a_failing_own_audit_names_the_run(study):
         BadInput, match=r"audit 'broken' of run digits/convnet/.*/trial-0: KeyError: 'no-such-column' \(line"
     ):
         Drawn(with_own_audits("broken"), "audit")
-    with pytest.raises(BadInput, match=r"audit 'unknown' of run .*/trial-0: nan: accepted is a finite number"):
+    with pytest.raises(BadInput, match=r"audit 'unknown' of run .*/trial-0: nan: accepted is a number of at most"):
         Drawn(with_own_audits("unknown"), "audit")
 
 

@@ -140,6 +140,7 @@ def test_a_changed_hyperparameter_is_named_and_repeated_runs_are_identical(proje
     assert ended.returncode == 1 and "lr 0.05 | 0.001: ft" in ended.stdout, ended.stdout
     assert re.search(r"^  ft .*\*", ended.stdout, re.MULTILINE) and not re.search("^  not ", ended.stdout, re.MULTILINE)
     assert "10 pairs, 7 of them identical, sample by sample" in ended.stdout
+    assert "Original has a pair in every scenario" not in ended.stdout  # there is one
     study = Study.load("tiny")
     shutil.copytree(".", "../again")
     with contextlib.chdir("../again"):  # run again in another folder
