@@ -23,7 +23,7 @@ from benchmark.errors import BadInput
 from benchmark.report import snakemake_report
 from benchmark.study.reading import validated
 from benchmark.study.study import Study
-from benchmark.workflow import resources, targets
+from benchmark.workflow import receipts, resources, targets
 from benchmark.workflow.preflight import check_needed, check_present, check_unchanged
 from benchmark.workflow.session import Errors, Session, by_rule
 from benchmark.workflow.targets import StudyFiles
@@ -38,6 +38,7 @@ try:
     if workflow.is_main_process:
         check_present(study)
         check_unchanged(study)
+        receipts.settle(study.name)
 except BadInput as error:
     sys.exit(f"error: {error}")
 

@@ -80,7 +80,9 @@ def list_(
 def cost(
     study: StudyName,
     reported: Annotated[bool, flag("--reported", "compare with the costs printed in the paper")] = False,
-    teraflops: Annotated[float, typer.Option(min=0.001, help="the sustained speed of your GPU, in TFLOP/s")] = 80.0,
+    teraflops: Annotated[
+        float, typer.Option(min=0.001, max=1e9, help="the sustained speed of your GPU, in TFLOP/s")
+    ] = 80.0,
 ) -> None:
     """Estimate the cost of every table and figure. The units are runs, PFLOPs and GPU-hours."""
     from benchmark.workflow import cost

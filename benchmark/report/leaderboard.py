@@ -21,7 +21,7 @@ from benchmark.metrics.evidence import Trials
 from benchmark.metrics.gaps import CELL, summarise
 from benchmark.metrics.reported import reported_means
 from benchmark.metrics.samples import METRICS
-from benchmark.names import RETRAIN, Cell
+from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName
 from benchmark.report import markdown
 from benchmark.report.source import METHOD_COLLAPSED
 from benchmark.report.style import cell_label
@@ -70,6 +70,9 @@ class EntryForm(Strict):
 def entries() -> dict[str, EntryForm]:
     """Return the entries of the board's methods; raise `BadInput` for an invalid one."""
     files = sorted(paths.LEADERBOARD.glob(f"*/{ENTRY}"))
+    for file in files:
+        if MethodName.parse(file.parent.name, str(file)).base in (ORIGINAL, RETRAIN):
+            raise BadInput(f"{file}: {file.parent.name!r} is no entry: accepted is a method that unlearns")
     return {file.parent.name: validated(EntryForm, parse(file), str(file)) for file in files}
 
 
@@ -103,7 +106,13 @@ def _replace(path: Path, study: str, rows: pd.DataFrame) -> Path:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype=TEXTS)
+    try:
+        rows = pd.read_csv(path, dtype=TEXTS)
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: is no table of rows ({error}): delete it, and refresh the board") from None
+    if "study" not in rows:
+        raise BadInput(f"{path}: column 'study' is missing: delete it, and refresh the board")
+    return rows
 
 
 def _settings(study: Study, method: str, metrics: pd.DataFrame) -> pd.DataFrame:

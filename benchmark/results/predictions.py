@@ -130,7 +130,7 @@ def _check_loss(path: Path, frame: pd.DataFrame, classes: float) -> None:
         first = frame.iloc[row]
         accepted = f"accepted is at most {most:.3f}, the logarithm of the {classes:.0f} classes"
         where = f"{path}: {first['split']} image {first['index']}"
-        raise BadInput(f"{where}: its class is predicted with a loss of {loss[row]:.4g}: {accepted}")
+        raise BadInput(f"{where}: its class is predicted with a loss of {loss[row]:#.4g}: {accepted}")
 
 
 def _refuse(path: Path, frame: pd.DataFrame, fault: str, rows: pd.Series[bool]) -> None:

@@ -23,15 +23,38 @@ FILES = "files"
 def renewed(path: Path) -> Iterator[list[Path]]:
     """Yield a list for the files that are drawn, and on success write their receipt, ``path``.
 
-    Receipts of other forms of the study go first: a drawing that fails may have replaced some of their files.
+    Receipts of other forms of the study are hidden first: a drawing that is killed may have replaced some of their
+    files. One that fails brings back those that still fit.
     """
-    name = path.stem.rpartition("-")[0]
-    for other in path.parent.glob(f"{name}-*.json"):
-        if other != path and other.stem.rpartition("-")[0] == name:
-            other.unlink()
+    output = _output(path)
+    others = [other for other in path.parent.glob(f"{output}-*.json") if other != path and _output(other) == output]
+    hidden = [other.rename(other.with_name(f".{other.name}")) for other in others]
     files: list[Path] = []
-    yield files
+    try:
+        yield files
+    except BaseException:
+        for receipt, other in zip(hidden, others, strict=True):
+            if _fits(receipt):
+                receipt.rename(other)
+        raise
     write_record(path, {FILES: {str(file): sha256(file) for file in files}})
+    for receipt in hidden:
+        receipt.unlink()
+
+
+def settle(study: str) -> None:
+    """Of several receipts of one output, remove those that do not fit the files on disk, if another does.
+
+    So it is after files under version control were restored: the receipts of other forms of the study stay.
+    """
+    by_output: dict[str, list[Path]] = {}
+    for receipt in _receipts(study):
+        by_output.setdefault(_output(receipt), []).append(receipt)
+    for receipts in by_output.values():
+        fitting = [receipt for receipt in receipts if _fits(receipt)] if len(receipts) > 1 else []
+        for receipt in receipts if fitting else []:
+            if receipt not in fitting:
+                receipt.unlink()
 
 
 def outdate(run: Run) -> list[str]:
@@ -56,7 +79,11 @@ def outdate(run: Run) -> list[str]:
 
 
 def check(study: str) -> tuple[int, list[tuple[Path, str]]]:
-    """Compare drawn files with their receipts; return the number of intact ones, and each other with its fault."""
+    """Compare drawn files with their receipts; return the number of intact ones, and each other with its fault.
+
+    Where an output has several receipts, those that fit count: see `settle`.
+    """
+    settle(study)
     intact, faults = 0, []
     for path in _receipts(study):
         try:
@@ -72,6 +99,19 @@ def check(study: str) -> tuple[int, list[tuple[Path, str]]]:
             else:
                 faults.append((Path(file), "it is not what was drawn"))
     return intact, faults
+
+
+def _output(receipt: Path) -> str:
+    return receipt.stem.rpartition("-")[0]
+
+
+def _fits(receipt: Path) -> bool:
+    """Whether every file of a receipt is on disk as it was drawn."""
+    try:
+        digests = read_record(receipt)[FILES]
+    except (KeyError, BadInput):
+        return False
+    return all(Path(file).is_file() and sha256(Path(file)) == digest for file, digest in digests.items())
 
 
 def _receipts(study: str) -> list[Path]:

@@ -181,7 +181,7 @@ def test_a_commit_and_a_merged_folder_can_be_compared(project):
     come_out_otherwise(Path("../other") / run_folder("tiny", project.original))
     call("merge", "../other", "--keep-both", "other", check=True)
     # The split that measures it went with it.
-    assert "1 pairs, none of them identical" in call("compare", "tiny", "results/others/other").stdout
+    assert "1 pair, none of them identical" in call("compare", "tiny", "results/others/other").stdout
 
 
 def test_two_methods_of_a_study_can_be_compared(project):

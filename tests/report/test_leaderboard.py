@@ -96,6 +96,16 @@ def test_a_bad_or_missing_field_of_an_entry_is_named(folders):
     (folders / "mine" / "entry.yaml").write_text("authors: A\n")
     with pytest.raises(BadInput, match=r"mine/entry.yaml: reference: missing"):
         leaderboard.entries()
+    (folders / "mine").rename(folders / "retrain+cl")
+    with pytest.raises(BadInput, match=r"'retrain\+cl' is no entry: accepted is a method that unlearns"):
+        leaderboard.entries()
+
+
+@pytest.mark.parametrize("text", ["", "garbage\n"])
+def test_a_file_of_rows_that_is_none_is_named(folders, text):
+    claim(folders, "mine")
+    (folders / "mine" / "rows.csv").write_text(text)
+    assert "mine/rows.csv: " in call("leaderboard").stderr
 
 
 def test_the_committed_board_follows_from_the_committed_results(tmp_path, monkeypatch):
