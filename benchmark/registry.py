@@ -78,8 +78,10 @@ class Registry:
             try:
                 target = self._entries[name] = getattr(importlib.import_module(module), attribute)
             except (Exception, SystemExit) as error:
+                is_missing = isinstance(error, (ImportError, AttributeError))
+                problem = "and there is none" if is_missing else "which cannot be imported"
                 fault = f"{type(error).__name__}: {error}{line_of(error, module)}"
-                raise BadInput(f"{where}: {self.kind} {name!r} is {target!r}, and there is none: {fault}") from error
+                raise BadInput(f"{where}: {self.kind} {name!r} is {target!r}, {problem}: {fault}") from error
         return target
 
     def module(self, name: str) -> str:

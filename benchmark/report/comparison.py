@@ -94,9 +94,8 @@ class Comparison:
         identical_pairs, pairs = int(self.pairs["same"].sum()), len(self.pairs)
         by_sample = self.pairs[["samples_first", "samples_second"]].notna().to_numpy().all()
         precision = "sample by sample" if by_sample else "to the last digit of every metric"
-        yield f"{number_of(pairs, 'pair')}, {identical_pairs or 'none'} of them identical" + f", {precision}" * bool(
-            identical_pairs
-        )
+        identical = f"{identical_pairs or 'none'} of them identical" + f", {precision}" * bool(identical_pairs)
+        yield f"{number_of(pairs, 'pair')}, {identical}"
         if first["fingerprint"].duplicated().any() or second["fingerprint"].duplicated().any():
             yield "Original has a pair in every scenario"
         for letter, runs, other_runs in (("A", first, second), ("B", second, first)):

@@ -96,16 +96,20 @@ class ResolvedStudy(StudyForm):
         """
         if scenario.kind not in CHOSEN:
             return None
-        files, key = (self.lists, scenario.list_name) if scenario.list_name else (self.memorisation, dataset)
-        where = f"{self.file}: {'lists' if scenario.list_name else 'memorisation'}.{key}"
-        if key not in files:
-            raise BadInput(f"{where}: missing; scenario {scenario.name!r} needs a file there")
-        path = Path(files[str(key)])
+        key, name = ("lists", scenario.list_name) if scenario.list_name else ("memorisation", dataset)
+        files: dict[str, str] = getattr(self, key)
+        if name not in files:
+            raise BadInput(f"{self.file}: {key}.{name}: missing; scenario {scenario.name!r} needs a file there")
+        path = Path(files[name])
         if path not in self._digests:
-            if not path.is_file():
-                raise BadInput(f"{where}: there is no file {path}")
+            self.check_file(key, name, path)
             self._digests[path] = sha256(path)
         return path, self._digests[path]
+
+    def check_file(self, key: str, name: str, path: Path) -> None:
+        """Raise `BadInput` if a file that the study names under ``key`` and ``name`` is not there."""
+        if not path.is_file():
+            raise BadInput(f"{self.file}: {key}.{name}: there is no file {path}")
 
     # --- how a name is resolved -----------------------------------------------------------------------------------
 

@@ -165,8 +165,7 @@ def check_chosen(study: Study) -> None:
     """Raise `BadInput` if a file that says what is forgotten is not there, though no cell may use it yet."""
     for key, files in (("lists", study.lists), ("memorisation", study.memorisation)):
         for name, file in files.items():
-            if not Path(file).is_file():
-                raise BadInput(f"{study.file}: {key}.{name}: there is no file {file}")
+            study.check_file(key, name, Path(file))
 
 
 def _check_call(what: str, function: Any, *parameters: str) -> None:

@@ -36,6 +36,8 @@ def renewed(path: Path) -> Iterator[list[Path]]:
         for receipt, other in zip(hidden, others, strict=True):
             if _fits(receipt):
                 receipt.rename(other)
+            else:
+                receipt.unlink()
         raise
     write_record(path, {FILES: {str(file): sha256(file) for file in files}})
     for receipt in hidden:
@@ -51,10 +53,11 @@ def settle(study: str) -> None:
     for receipt in _receipts(study):
         by_output.setdefault(_output(receipt), []).append(receipt)
     for receipts in by_output.values():
-        fitting = [receipt for receipt in receipts if _fits(receipt)] if len(receipts) > 1 else []
-        for receipt in receipts if fitting else []:
-            if receipt not in fitting:
-                receipt.unlink()
+        if len(receipts) == 1:
+            continue
+        unfit = [receipt for receipt in receipts if not _fits(receipt)]
+        for receipt in unfit if len(unfit) < len(receipts) else []:
+            receipt.unlink()
 
 
 def outdate(run: Run) -> list[str]:
