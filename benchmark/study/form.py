@@ -190,7 +190,6 @@ class StudyForm(Strict):
     figures: dict[str, OutputSettings] = Field({}, description="name -> a figure; `snakemake NAME` makes it")
 
     _name: str = PrivateAttr()
-    _left_out: frozenset[str] = PrivateAttr(frozenset())  # outputs that ``only`` leaves out
 
     @property
     def name(self) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
+
+from pydantic import PrivateAttr
 
 from benchmark import __version__, paths
 from benchmark.errors import BadInput, unknown
@@ -24,6 +27,8 @@ VERSUS = "-vs-reported"  # suffix of a table's name: the table beside the paper'
 class PlannedStudy(ResolvedStudy):
     """A study with the files that its tables and figures need."""
 
+    _whole: Self | None = PrivateAttr(default=None)  # with the outputs that ``only`` leaves out
+
     # --- outputs ------------------------------------------------------------------------------------------------
 
     @property
@@ -42,7 +47,8 @@ class PlannedStudy(ResolvedStudy):
 
     def left_out(self, name: str) -> str:
         """Say that the study has a table or figure, but does not show it; empty for any other name."""
-        return f"{self.file}: only: leaves out {name!r}: add it there" if name in self._left_out else ""
+        left = self._whole is not None and name in self._whole.outputs and name not in self.outputs
+        return f"{self.file}: only: leaves out {name!r}: add it there" if left else ""
 
     def output(self, name: str) -> OutputSettings:
         """Return a table or figure; raise `BadInput` if the study has none of that name."""
@@ -227,3 +233,24 @@ class PlannedStudy(ResolvedStudy):
         """The derived files of all outputs."""
         by_path = {file.pool_path: file for name in self.outputs for file in self.derived_of(name)}
         return list(by_path.values())
+
+    # --- the pool -----------------------------------------------------------------------------------------------
+
+    def pool_files(self) -> set[paths.Path]:
+        """Return its splits, derived files and folders of runs in the pool, with those that ``only`` leaves out.
+
+        Outputs that are left out and do not fit the study, since it extends another, have none.
+        """
+        files = _in_pool(self.runs(), self.all_splits, self.derived)
+        whole = self._whole or self
+        for name in whole.outputs.keys() - self.outputs.keys():
+            with suppress(BadInput):
+                runs, derived = whole.runs([name]), whole.derived_of(name)
+                cells = [Cell.parse(cell) for cell in whole.output(name).cells]
+                files |= _in_pool(runs, whole.splits(runs, cells, derived), derived)
+        return files
+
+
+def _in_pool(runs: Iterable[Run], splits: Iterable[Split], derived: Iterable[Derived]) -> set[paths.Path]:
+    files = {paths.run(run.pool_path) for run in runs} | {paths.split(split.pool_path) for split in splits}
+    return files | {paths.derived(file.pool_path) for file in derived}

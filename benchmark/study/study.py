@@ -72,6 +72,6 @@ class Study(PlannedStudy):
             sections = {key: getattr(study, key) for key in ("tables", "figures")}
             kept = {key: {name: section[name] for name in section if name in only} for key, section in sections.items()}
             shown = study.model_copy(update=kept)
-            shown._left_out = frozenset(study.outputs) - frozenset(shown.outputs)
+            shown._whole = study
         check(study, shown)
         return shown

@@ -25,7 +25,7 @@ from benchmark.workflow.pool import Piece, piece_at, pieces, without_record
 from benchmark.workflow.unused import used
 
 LEFT_OUT = "not looked at: checkpoints, logs, and gathered files, tables and figures, which snakemake draws here"
-NAMED = 5  # runs shown by no study that the report names
+NAMED = 5  # runs of no study here that the report names
 
 
 @dataclass
@@ -252,16 +252,16 @@ def _listed(pieces: Iterable[Piece]) -> Iterator[str]:
 
 
 def _unknown(plan: Merge) -> Iterator[str]:
-    """Name the runs that no study here shows."""
+    """Name the runs that no study here has."""
     if not plan.added:
         return
     try:
         shown = used()
     except BadInput as error:
-        yield f"which studies show them is not known: {error}"
+        yield f"which studies have them is not known: {error}"
         return
     added = (piece for piece in plan.added.values() if piece.record)
     runs = [run for run in added if paths.RESULTS / run.relative_path not in shown]
     if runs:
         names = ", ".join(f"{run.record['run']} of {run.record.get('study')}" for run in runs[:NAMED])
-        yield f"no study in {paths.CONFIG} shows {len(runs)} of them: {names}{', ...' * (len(runs) > NAMED)}"
+        yield f"no study in {paths.CONFIG} has {len(runs)} of them: {names}{', ...' * (len(runs) > NAMED)}"

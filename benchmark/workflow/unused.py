@@ -1,4 +1,4 @@
-"""Files in the pool that no study shows: runs with changed settings or of removed studies."""
+"""Files in the pool that no study has: runs with changed settings or of removed studies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmark.study.tuning import TUNING, can_be_tuned
 
 
 def unused(remove: bool = False) -> str:
-    """Return a line for each file that no study in ``config/`` shows, after deleting them if ``remove``.
+    """Return a line for each file that no study in ``config/`` has, after deleting them if ``remove``.
 
     Raises `BadInput` if there is no study at all, or if one cannot be read.
     """
@@ -31,7 +31,7 @@ def unused(remove: bool = False) -> str:
 
 
 def used() -> set[Path]:
-    """Return everything in the pool that a study in ``config/`` shows, or trains for its tuning.
+    """Return everything in the pool that a study in ``config/`` shows, leaves out by ``only``, or trains to be tuned.
 
     Raises `BadInput` if there is no study, or if one cannot be read.
     """
@@ -44,7 +44,5 @@ def used() -> set[Path]:
         if can_be_tuned(study):
             versions.append(Study.load(name + TUNING))
         for version in versions:
-            shown |= {paths.run(run.pool_path) for run in version.runs()}
-            shown |= {paths.split(split.pool_path) for split in version.all_splits}
-            shown |= {paths.derived(derived.pool_path) for derived in version.derived}
+            shown |= version.pool_files()
     return shown

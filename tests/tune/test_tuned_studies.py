@@ -137,6 +137,17 @@ def test_the_runs_of_tuning_and_those_without_tuned_values_are_used(project):
     assert {untuned, run_folder("tiny-tuning", ORIGINAL)} <= used()
 
 
+def test_what_only_leaves_out_is_used_unless_it_does_not_fit_the_study(project):
+    study = project.study()
+    own = run_folder(study, f"{CELL}/ft/trial-0")
+    left = {"left": {"kind": "unlearning", "cells": [CELL], "methods": ["ft"]}}
+    none = {"none": {"kind": "unlearning", "cells": [CELL], "methods": ["ft@steps=1"]}}
+    other = {"other": {"kind": "unlearning", "cells": [CELL], "methods": ["not"]}}
+    hiding = project.study({"tables": left | none | other, "only": ["other"]})
+    assert own not in {run_folder(hiding, str(run.name)) for run in hiding.runs()}
+    assert {own, run_folder(hiding, f"{CELL}/not/trial-0")} <= used()
+
+
 def test_a_study_that_sets_tuned_to_null_has_its_own_values_again(project):
     untuned_lr = project.study(TUNE).run(f"{CELL}/ft/trial-0").settings.lr
     pretend(count=3)

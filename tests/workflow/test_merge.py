@@ -128,7 +128,7 @@ def test_a_run_is_taken_with_its_weights(study):
 
 def test_a_run_of_no_study_is_named(study):
     Path("config/tiny.yaml").write_text(Path("config/tiny.yaml").read_text().replace("- ft@lr=0.02\n", ""))
-    assert "no study in config shows 1 of them: digits/convnet/random-10/ft@lr=0.02" in merge([Path("../there")])[0]
+    assert "no study in config has 1 of them: digits/convnet/random-10/ft@lr=0.02" in merge([Path("../there")])[0]
 
 
 def test_equal_settings_with_unequal_results_are_refused_by_name_before_anything_is_copied(study):
