@@ -63,6 +63,7 @@ def forward_flops(arch: str, classes: int, image_shape: tuple[int, int, int]) ->
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    ARCHITECTURES.get(arch, f"model {arch!r}")  # imported here, since torchvision 0.21 computes while it is imported
     with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
         build(arch, classes, image_shape).eval()(torch.empty(1, *image_shape))
     return int(counter.get_total_flops())
