@@ -70,7 +70,7 @@ def merge(folders: Sequence[Path], beside: str = "", dry_run: bool = False) -> t
         accepted = "lower-case letters, digits and hyphens, for the conflicts of one folder"
         raise BadInput(f"--keep-both {beside!r} with {len(folders)} folders: accepted is {accepted}")
     plan, other = Merge(), paths.others(beside) / paths.RESULTS if beside else None
-    for results in map(_results, folders):
+    for results in {pool.resolve(): pool for pool in map(_results, folders)}.values():  # each once
         _plan(plan, results, other)
     if plan.unequal:
         raise _conflict(plan, other)
