@@ -9,7 +9,7 @@ import pytest
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.names import Cell
-from benchmark.report.figures import ablation_figure, cost_figure, stages_figure
+from benchmark.report.figures import ablation_figure, common, cost_figure, stages_figure
 from benchmark.report.style import BROKEN, line_style, method_colour
 from benchmark.results.records import DIVERGED
 from benchmark.study.kinds import varied as varied_setting
@@ -116,6 +116,13 @@ def test_a_long_title_is_broken_and_unused_axes_are_hidden(study, monkeypatch) -
     assert axes[0].get_title() == "CIFAR-10, ResNet-18,\nsequential 2 x 10 %"
     assert len(axes) == 12 and [panel.get_visible() for panel in axes].count(False) == 4
     assert all(panel.lines for panel in axes if panel.get_visible())
+
+
+@pytest.mark.parametrize(("cells", "labelled"), [(2, [0, 1]), (3, [1, 2]), (5, [3, 4])])
+def test_the_lowest_panel_of_every_column_has_an_axis_with_numbers(cells, labelled) -> None:
+    stacks = common.panels(cells, [1.0], 0.3, sharex=True)[2]
+    shown = [axes.xaxis.get_tick_params()["labelbottom"] for (axes,) in stacks]
+    assert [number for number, has_numbers in enumerate(shown) if has_numbers] == labelled
 
 
 def test_curves_leave_out_missing_runs_and_use_the_unit_of_the_tables(study, copied) -> None:

@@ -66,6 +66,8 @@ def panels(
     for spare in stacks[cells:]:
         for axes in spare:
             axes.set_visible(False)
+    for lowest in stacks[cells - columns : cells]:  # of its column, whose axis may be shared with hidden panels
+        lowest[-1].tick_params(labelbottom=True)
     return figure, grid, stacks[:cells]
 
 

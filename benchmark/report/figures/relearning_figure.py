@@ -33,7 +33,7 @@ def build(source: Source) -> Figure:
                 draw_trials(axes, trials[0]["step"], accuracy, 0.15, **look)
         axes.set_ylim(-2, 102)
         axes.set_title(short_label(cell, source.cells), loc="left")
-    for axes in grid[-1]:
+    for (axes,) in cell_panels[-grid.shape[1] :]:
         axes.set_xlabel("Steps of training on all images")
     for axes in grid[:, 0]:
         axes.set_ylabel("Forgotten images\nknown again (%)")
