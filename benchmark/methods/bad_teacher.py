@@ -9,8 +9,9 @@ paper does not state its share, which can hardly be the same: 50 epochs over 73 
 units below, while the printed 9.89 PFLOPs pay for 35 to 36 epochs on all of the retain data.
 
 Differences from the authors' code (github.com/vikram2000b/bad-teaching-unlearning): their divergence is also averaged
-over classes (``reduction: mean``), which divides SGD's learning rate by their number and leaves Adam's as it is. They
-run both teachers on every image, as the paper's counting charges; here each image is shown to its own teacher alone.
+over classes (``reduction: mean``), which divides SGD's learning rate by their number, but not the share of it that
+decays weights, and leaves Adam's as it is. They run both teachers on every image, as the paper's counting charges;
+here each image is shown to its own teacher alone.
 """
 
 from __future__ import annotations

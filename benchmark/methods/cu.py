@@ -10,13 +10,14 @@ which is -1/|N| sum_{a in N} log( exp(s_ia) / sum_{p in P} exp(s_ip) ): a superv
 negatives exchanged. For an anchor with no retain sample of its class in the step (every anchor, where a class is
 forgotten), |N| replaces the sum over P: a constant, so that it is pulled and not pushed. One with an empty N adds 0.
 
-The denominator |N| is that of a public reproduction; what else the text leaves out is as in the authors' code
-(github.com/Hongkyu-Lee/Contrastive-Unlearning), with these differences: they multiply the logarithm by the number of
-retain samples per other-class sample (10/9 for ten balanced classes); they contrast the normalised output of a
-projection head, not the features that the head sees; they show the same augmented forget images ``omega`` times, while
-here each step augments anew; they have no weight decay; and they stop once the forget accuracy is at most the test
-accuracy (chance, where a class is forgotten), while here the number of epochs is a setting. The printed cost, 3.36
-PFLOPs, fits no number of epochs at 6 units a step, whatever omega is; here both countings charge what runs.
+The denominator |N|, and what else the text leaves out, is as in the authors' code (github.com/Hongkyu-Lee/
+Contrastive-Unlearning), with these differences: they multiply the logarithm by the number of retain samples per
+other-class sample (10/9 for ten balanced classes), and it is infinite for an anchor without a sample of its class; they
+mean to draw the retain samples at random, but their loader gives every forget batch the same first ``omega`` batches;
+they contrast a normalised and rectified projection of the features, which their classifier reads, too; they do not
+augment; they have no weight decay; and they stop once the forget accuracy is at most the test accuracy (chance, where a
+class is forgotten), while here the number of epochs is a setting. The printed cost, 3.36 PFLOPs, fits no number of
+epochs at 6 units a step, whatever omega is; here both countings charge what runs.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """NegGrad+: descend on the retain loss, climb on the forget loss. Kurmanji et al. 2023; paper, Section 5.
 
 A step takes a retain batch and a forget batch. The forget batches are cycled over the epoch and augmented anew each
-time; the authors' code (github.com/meghdadk/SCRUB) repeats their first crops all epoch. The paper's cost counts the
-forget batch's forward pass alone.
+time; the authors' code (github.com/meghdadk/SCRUB) repeats the first tensors all epoch, and does not augment. The
+paper's cost counts the forget batch's forward pass alone.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 The mask keeps the fraction ``threshold`` of all parameters, ranked together, whose gradient of the forget loss (summed
 over the forget batches, in evaluation mode) is largest in magnitude. Random labels are drawn anew every epoch, over
-all classes. With ``threshold: 1`` every weight may change, which is plain random labelling. An earlier version of the
-public code (github.com/OPTML-Group/Unlearn-Saliency, 2b0a8a1) and its copies change the weights while summing, and keep
-the fraction whose gradient is smallest.
+all classes, as in the public code; SalUn's paper excludes the true one. With ``threshold: 1`` every weight may change,
+which is plain random labelling. An earlier version of the public code (github.com/OPTML-Group/Unlearn-Saliency,
+2b0a8a1) and its copies change the weights while summing, and keep the fraction whose gradient is smallest.
 """
 
 from __future__ import annotations
