@@ -122,9 +122,9 @@ def _uncommitted(*paths: str) -> str:
 
 def _git(*arguments: str) -> str:
     """Ask git about the package's folder: Python may run in another repository."""
-    root = PACKAGE.parent
+    root = PACKAGE.parent  # without locks, since a lock of ours would make the user's own git commands fail
     return subprocess.run(
-        ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True
+        ["git", "--no-optional-locks", "-C", str(root), *arguments], capture_output=True, text=True, check=True
     ).stdout.strip()
 
 

@@ -1,5 +1,6 @@
 # Tables, figures, the gathered results and the page. None of these rules trains anything. Files for readers are marked
-# for `snakemake --report`, which takes their captions from the study.
+# for `snakemake --report`, which takes their captions from the study. They are update(): Snakemake deletes others before
+# their job begins, even if the job then refuses to replace what the study has published.
 
 config["captions"] = snakemake_report.captions(study)
 replace = "--replace" if options.replace else ""
@@ -26,7 +27,7 @@ for name in study.outputs:
         input:
             lazily(files.drawn_from, name),
         output:
-            [in_report(name, path) for path in files.files_of(name)],
+            [update(in_report(name, path)) for path in files.files_of(name)],
         log:
             paths.log(f"drawn/{study.name}/{name}"),
         params:
@@ -42,7 +43,7 @@ if files.page:  # a study without runs has nothing to gather
         input:
             lambda wildcards: old(files.pool),
         output:
-            files.gathered,
+            [update(path) for path in files.gathered],
         log:
             paths.log(f"drawn/{study.name}/collect"),
         shell:

@@ -45,11 +45,11 @@ rule weights:
         **gpu,
         **limits,
     params:
-        name=lambda wildcards: str(files.at(wildcards.run).name),
+        run=lambda wildcards: files.at(wildcards.run),
         parked=lambda wildcards: paths.parked_weights(wildcards.run),
     shell:
         "if [ -f {params.parked:q} ]; then mv {params.parked:q} {output:q}; "
-        "else {command} run {study.name} {params.name:q} --weights > {log} 2>&1; fi"
+        "else {command} run {study.name} {params.run.name:q} --planned {params.run.fingerprint} --weights > {log} 2>&1; fi"
 
 
 rule embed:

@@ -19,7 +19,9 @@ from collections.abc import Mapping
 
 SERVER = "BENCHMARK_SERVER"  # the environment variable with the path of the server's socket
 # Rule -> what its jobs import, slowest first. Jobs of `weights` are runs too; names of several rules begin with `draw`.
-RUNS = ("benchmark.training.job", "sklearn.svm", "torch.utils.flop_counter", "torch._dynamo")  # the last to count
+MODELS = tuple(f"benchmark.models.{name}" for name in ("resnet", "vgg", "vit", "convnet"))
+# The last two, to count operations. Models, like the rest of the code, as they were when the stamp was taken.
+RUNS = ("benchmark.training.job", *MODELS, "sklearn.svm", "torch.utils.flop_counter", "torch._dynamo")
 IMPORTS = {
     "run": RUNS,
     "weights": RUNS,

@@ -71,17 +71,21 @@ def run(
     """
     from benchmark.stamp import code, package_commit
 
-    code()  # now: after it has waited for a lock or a card, the code on disk may be other than what runs here
+    code()  # this and what follows now: when it has waited for a lock or a card, the code on disk may be another
     package_commit()
 
+    from benchmark.registry import ARCHITECTURES
+    from benchmark.study.plugins import stamp_with
     from benchmark.training.job import run
     from benchmark.training.loop import Interrupted
     from benchmark.workflow.receipts import outdate
 
     command = shlex.join(["python", "-m", "benchmark", "run", study, name])
     loaded = read(study)
+    stamp_with(*loaded.plugins)
+    ARCHITECTURES.get(loaded.run(name).name.arch)
     samples = paths.run(loaded.run(name).pool_path) / paths.SAMPLES
-    before = written_digest(samples) if planned is None else None  # a workflow has planned what it draws
+    before = written_digest(samples) if planned is None or weights else None  # a workflow has planned what it draws
     try:
         with repairing():
             status = run(loaded, name, command, planned, again, weights)

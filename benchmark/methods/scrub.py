@@ -13,8 +13,8 @@ forget data until something else has moved it.
 Differences from the authors' code (github.com/meghdadk/SCRUB): temperature 1, as in this paper, while they divide
 logits by a temperature and multiply the divergence by its square; one batch size for both passes; no rewinding to an
 earlier epoch. Their packaged version counts epochs from 0 but compares with ``<=``, and so makes ``msteps`` + 1 forget
-passes; here there are ``msteps``. The printed cost, 8.93 PFLOPs, is 4 units on all 196 batches in
-40 epochs, as if each had a forget pass; here only the passes made are charged.
+passes; here there are ``msteps``. The printed cost, 8.93 PFLOPs, is 4 units on all 196 batches in 40 epochs,
+as if each had a forget pass; here only the passes made are charged.
 """
 
 from __future__ import annotations

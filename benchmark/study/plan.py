@@ -29,6 +29,11 @@ class PlannedStudy(ResolvedStudy):
 
     _whole: Self | None = PrivateAttr(default=None)  # with the outputs that ``only`` leaves out
 
+    @property
+    def whole(self) -> Self:
+        """The study with the outputs that ``only`` leaves out, which need not fit it."""
+        return self._whole or self
+
     # --- outputs ------------------------------------------------------------------------------------------------
 
     @property
@@ -47,7 +52,7 @@ class PlannedStudy(ResolvedStudy):
 
     def left_out(self, name: str) -> str:
         """Say that the study has a table or figure, but does not show it; empty for any other name."""
-        left = self._whole is not None and name in self._whole.outputs and name not in self.outputs
+        left = name in self.whole.outputs and name not in self.outputs
         return f"{self.file}: only: leaves out {name!r}: add it there" if left else ""
 
     def output(self, name: str) -> OutputSettings:
@@ -242,12 +247,11 @@ class PlannedStudy(ResolvedStudy):
         Outputs that are left out and do not fit the study, since it extends another, have none.
         """
         files = _in_pool(self.runs(), self.all_splits, self.derived)
-        whole = self._whole or self
-        for name in whole.outputs.keys() - self.outputs.keys():
+        for name in self.whole.outputs.keys() - self.outputs.keys():
             with suppress(BadInput):
-                runs, derived = whole.runs([name]), whole.derived_of(name)
-                cells = [Cell.parse(cell) for cell in whole.output(name).cells]
-                files |= _in_pool(runs, whole.splits(runs, cells, derived), derived)
+                runs, derived = self.whole.runs([name]), self.whole.derived_of(name)
+                cells = [Cell.parse(cell) for cell in self.whole.output(name).cells]
+                files |= _in_pool(runs, self.whole.splits(runs, cells, derived), derived)
         return files
 
 

@@ -5,7 +5,7 @@ Reading a study checks all of it, down to every hyperparameter of every run, and
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from benchmark import paths
 from benchmark.errors import BadInput
@@ -51,9 +51,16 @@ class Study(PlannedStudy):
     @classmethod
     def _load(cls, name: str, tuned: bool) -> Self:
         if name.endswith(tuning.TUNING) and not paths.study_file(name).is_file():
-            data = tuning.tuning_data(cls.load(name.removesuffix(tuning.TUNING), tuned=False))
-        else:
-            data = read(name, tuned=tuned)
+            return cls.to_tune(cls.load(name.removesuffix(tuning.TUNING), tuned=False))
+        return cls._of(name, read(name, tuned=tuned), tuned)
+
+    @classmethod
+    def to_tune(cls, study: Self) -> Self:
+        """Return the study of all that is trained to tune another; raise `BadInput` if there is nothing to tune."""
+        return cls._of(study.name + tuning.TUNING, tuning.tuning_data(study), tuned=False)
+
+    @classmethod
+    def _of(cls, name: str, data: dict[str, Any], tuned: bool) -> Self:
         data = with_local_datasets(data)
         # Plugins come first, since the rest of the file may name what they register.
         plugins.load(data.get("plugins") or [], where=f"{paths.study_file(name)}: plugins")

@@ -12,6 +12,7 @@ import ctypes
 import os
 import platform
 import resource
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -82,7 +83,7 @@ class Device:
 
 def process_memory_mb() -> float:
     """Return the most memory that this process has held so far, in MiB, wherever it computes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def prepare_process(threads: int) -> None:

@@ -287,7 +287,7 @@ def run(
             return status
         # Weights that exist may be another study's: a record without their digest would make them useless.
         keep = weights_file if weights or has_weights or is_kept else None
-        if keep and planned and not has_weights:
+        if keep and planned and not (weights or has_weights):
             keep = paths.parked_weights(pool_path)  # where the workflow's rule `weights` expects them
         with explained(f"run {name}", resolved.settings.batch_size):
             job = Job(study, resolved, command, keep)

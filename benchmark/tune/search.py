@@ -23,6 +23,7 @@ from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import locked, make_writable
 from benchmark.names import Cell
 from benchmark.results import records as results
+from benchmark.study.plugins import stamp_with
 from benchmark.study.prepare import prepare, split
 from benchmark.study.runs import Run, belongs
 from benchmark.study.study import Study
@@ -87,6 +88,7 @@ def work(name: str, jobs: int, parent: int) -> None:
     from benchmark.tune.candidate import Candidate
 
     journal = Journal(Study.load(name, tuned=False))
+    stamp_with(*journal.study.plugins)  # now, since the code on disk may have changed by the time of a candidate
     # Taken before a candidate: a process that waits for a GPU with a candidate in hand would keep it from the others.
     Device.choose(journal.study.precision, journal.study.threads)
     while journal.remaining() and os.getppid() == parent:

@@ -110,7 +110,8 @@ def _check_runs(study: Study, dataset: str, folder: Path, prepared: str) -> None
 def other_precision(study: Study, here: str) -> str:
     """Say how many finished runs were computed in another precision than ``here``; empty if the study sets one."""
     runs = study.runs() if study.precision == "auto" else []
-    others = [stamp for run in runs if (stamp := _stamped(run.pool_path, "precision")) not in (None, here)]
+    stamps = filter(None, (_stamped(run.pool_path, "precision") for run in runs))
+    others = [stamp for stamp in stamps if stamp.partition(",")[0] != here]  # a comma precedes "compiled"
     if not others:
         return ""
     return (

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import read_record, set_aside, sha256, write_record
-from benchmark.study.runs import Run
+from benchmark.study.runs import Derived, Run
 from benchmark.study.study import Study
 
 FILES = "files"
@@ -23,11 +23,11 @@ FILES = "files"
 def renewed(path: Path) -> Iterator[list[Path]]:
     """Yield a list for the files that are drawn, and on success write their receipt, ``path``.
 
-    Receipts of other forms of the study are hidden first: a drawing that is killed may have replaced some of their
+    Receipts that there are of the output are hidden first: a drawing that is killed may have replaced some of their
     files. One that fails brings back those that still fit.
     """
     output = _output(path)
-    others = [other for other in path.parent.glob(f"{output}-*.json") if other != path and _output(other) == output]
+    others = [other for other in path.parent.glob(f"{output}-*.json") if _output(other) == output]
     hidden = [other.rename(other.with_name(f".{other.name}")) for other in others]
     files: list[Path] = []
     try:
@@ -63,21 +63,24 @@ def settle(study: str) -> None:
 def outdate(run: Run) -> list[str]:
     """Have the workflow make again what shows a run or is derived from it, in every study: the run has other results.
 
-    Receipts of the studies that show it are removed, files derived from its weights set aside. Return a line for each.
+    Receipts of the studies that show it, and of those that cannot be read here, are removed; files derived from its
+    weights are set aside. Return a line for each.
     """
     lines = []
     for name in paths.studies():
-        with contextlib.suppress(BadInput):  # such a study draws nothing before it is mended, and then all
+        derived: list[Derived] = []
+        with contextlib.suppress(BadInput):  # it may show the run: two studies' plugins can be at odds in one process
             study = Study.load(name)
             if run.pool_path not in {shown.pool_path for shown in study.runs()}:
                 continue
-            receipts = _receipts(name)
-            for receipt in receipts:
-                receipt.unlink()
-            lines += [f"the next snakemake draws {name} again"] * bool(receipts)
-            for file in study.derived:
-                if file.run.pool_path == run.pool_path and (path := paths.derived(file.pool_path)).is_file():
-                    lines.append(f"{path}: set aside as {set_aside(path, 'other')}")
+            derived = study.derived
+        receipts = _receipts(name)
+        for receipt in receipts:
+            receipt.unlink()
+        lines += [f"the next snakemake draws {name} again"] * bool(receipts)
+        for file in derived:
+            if file.run.pool_path == run.pool_path and (path := paths.derived(file.pool_path)).is_file():
+                lines.append(f"{path}: set aside as {set_aside(path, 'other')}")
     return lines
 
 
@@ -87,12 +90,12 @@ def check(study: str) -> tuple[int, list[tuple[Path, str]]]:
     Where an output has several receipts, those that fit count: see `settle`.
     """
     settle(study)
-    intact, faults = 0, []
+    intact, faults = 0, {}  # two receipts may name one file
     for path in _receipts(study):
         try:
             digests = read_record(path)[FILES]
         except (KeyError, BadInput) as error:
-            faults.append((path, str(error)))
+            faults[path] = str(error)
             continue
         for file, digest in digests.items():
             if not Path(file).is_file():
@@ -100,8 +103,8 @@ def check(study: str) -> tuple[int, list[tuple[Path, str]]]:
             if sha256(Path(file)) == digest:
                 intact += 1
             else:
-                faults.append((Path(file), "it is not what was drawn"))
-    return intact, faults
+                faults[Path(file)] = "it is not what was drawn"
+    return intact, list(faults.items())
 
 
 def _output(receipt: Path) -> str:

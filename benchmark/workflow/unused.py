@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.study.kinds import DERIVED
 from benchmark.study.study import Study
-from benchmark.study.tuning import TUNING, can_be_tuned
+from benchmark.study.tuning import can_be_tuned
 
 
 def unused(remove: bool = False) -> str:
@@ -42,7 +43,10 @@ def used() -> set[Path]:
         study = Study.load(name)
         versions = [study, study.untuned]
         if can_be_tuned(study):
-            versions.append(Study.load(name + TUNING))
+            versions.append(Study.to_tune(study.untuned))
+        if study.only is not None:
+            with suppress(BadInput):  # what it leaves out need not fit the study
+                versions.append(Study.to_tune(study.untuned.whole))
         for version in versions:
             shown |= version.pool_files()
     return shown

@@ -148,6 +148,14 @@ def test_what_only_leaves_out_is_used_unless_it_does_not_fit_the_study(project):
     assert {own, run_folder(hiding, f"{CELL}/not/trial-0")} <= used()
 
 
+def test_what_a_table_that_only_leaves_out_is_tuned_with_is_used(project):
+    other = {"other": {"kind": "unlearning", "cells": ["digits/convnet/random-50"], "methods": ["ft"]}}
+    project.study(TUNE, {"tables": other})
+    reference = run_folder("tiny-tuning", "digits/convnet/random-50/retrain/trial-0")
+    project.study(TUNE, {"tables": other, "only": ["table2"]})
+    assert "random-50" not in str(Study.load("tiny-tuning").runs()) and reference in used()
+
+
 def test_a_study_that_sets_tuned_to_null_has_its_own_values_again(project):
     untuned_lr = project.study(TUNE).run(f"{CELL}/ft/trial-0").settings.lr
     pretend(count=3)

@@ -39,11 +39,12 @@ def test_a_table_has_the_receipt_of_the_form_that_was_drawn_last():
     assert kept() == [receipt("b").name] and receipts.check("mine") == (1, [])
 
 
+@pytest.mark.parametrize("form", ["a", "b"])
 @pytest.mark.parametrize(("text", "left"), [("", ["a"]), ("half", [])])
-def test_a_drawing_that_fails_keeps_the_receipt_of_what_it_left_alone(text, left):
+def test_a_drawing_that_fails_keeps_the_receipt_of_what_it_left_alone(form, text, left):
     draw("a", "5 trials")
     with pytest.raises(RuntimeError):
-        draw("b", text, fails=True)
+        draw(form, text, fails=True)
     assert kept() == [receipt(form).name for form in left]
 
 
@@ -60,6 +61,4 @@ def test_a_file_that_no_receipt_fits_is_named():
     draw("a", "5 trials")
     receipt("b").write_bytes(receipt("a").read_bytes())
     TABLE.write_text("changed by hand")
-    _, faults = receipts.check("mine")
-    assert {(path, fault) for path, fault in faults} == {(TABLE, "it is not what was drawn")}
-    assert len(kept()) == 2
+    assert receipts.check("mine") == (0, [(TABLE, "it is not what was drawn")]) and len(kept()) == 2
