@@ -46,7 +46,7 @@ SHIPPED = {
     "cifar10-memorised": f"{AUDIT} gaps effort",
     "cifar10-longer": "table2 table9 first-random-10 claims audit",
     "cifar10-badt": "reductions",
-    "cifar10-l1": "duration-10 duration-50",
+    "cifar10-l1": "duration-10 duration-50 kept-50",
     "rates": "rates-vgg",
     "leaderboard-digits": "every-method",
     **dict.fromkeys(("paper", "paper-smoke", "paper-implied-epochs"), PAPER),

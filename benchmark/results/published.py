@@ -27,8 +27,7 @@ def check(study: Study, metrics: pd.DataFrame) -> None:
     path = paths.gathered(study.name, "metrics")
     before = committed(path)
     if before is not None and (problem := difference(before, metrics)):
-        restore = "'git restore results' brings the published results back"
-        raise BadInput(f"{path} is published and comes out otherwise now: {problem}. {restore}; {REPLACE}")
+        raise BadInput(f"{path} is published and comes out otherwise now: {problem}; {REPLACE}")
 
 
 def check_shown(study: Study, name: str, results: Results) -> None:
