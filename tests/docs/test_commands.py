@@ -159,7 +159,7 @@ def test_a_marked_command_is_spelled_right(command: Command, monkeypatch: pytest
     elif not re.fullmatch(INSTALLED, command.text):
         files = [word for word in words if "/" in word or word.endswith((".py", ".yml"))]
         assert all((ROOT / word).exists() for word in files), command.text
-        assert files or words[0] in ("conda", "unlearning-benchmark"), command.text
+        assert files or words[0] in ("conda", "unlearning-benchmark", "uv"), command.text
 
 
 def parse(arguments: list[str]) -> None:
