@@ -1,6 +1,6 @@
 # Tables, figures, the gathered results and the page. None of these rules trains anything. Files for readers are marked
-# for `snakemake --report`, which takes their captions from the study. They are update(): Snakemake deletes others before
-# their job begins, even if the job then refuses to replace what the study has published.
+# for `snakemake --report`, which takes their captions from the study. What a study may publish is update(): Snakemake deletes
+# other outputs before their job begins, even if the job then refuses to replace them.
 
 config["captions"] = snakemake_report.captions(study)
 replace = "--replace" if options.replace else ""

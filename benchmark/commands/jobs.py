@@ -71,7 +71,7 @@ def run(
     """
     from benchmark.stamp import code, package_commit
 
-    code()  # this and what follows now: when it has waited for a lock or a card, the code on disk may be another
+    code()  # now, like what follows: after a wait for a lock or a card, the code on disk may have changed
     package_commit()
 
     from benchmark.registry import ARCHITECTURES

@@ -42,9 +42,12 @@ def build(arch: str, classes: int, image_shape: tuple[int, int, int]) -> Classif
     ``image_shape`` is channels, height and width of one image. Raises `BadInput` if the architecture cannot take it,
     `IncompletePlugin` if the architecture returns anything but a `Classifier`.
     """
+    import torch
+
     from benchmark.models.classifier import Classifier
 
-    make = ARCHITECTURES.get(arch, f"model {arch!r}")
+    with torch.device("cpu"):  # torchvision 0.21 computes while it is imported, which "meta" cannot
+        make = ARCHITECTURES.get(arch, f"model {arch!r}")
     check_sides(arch, image_shape[2], image_shape[1])
     model = make(classes, image_shape)
     if not isinstance(model, Classifier):
@@ -63,7 +66,6 @@ def forward_flops(arch: str, classes: int, image_shape: tuple[int, int, int]) ->
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    ARCHITECTURES.get(arch, f"model {arch!r}")  # imported here, since torchvision 0.21 computes while it is imported
     with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
         build(arch, classes, image_shape).eval()(torch.empty(1, *image_shape))
     return int(counter.get_total_flops())

@@ -283,7 +283,6 @@ def _first_outputs(arch: str, classes: int, shape: tuple[int, int, int]) -> None
 
     from benchmark.models import build
 
-    ARCHITECTURES.get(arch)  # imported here, since torchvision 0.21 computes while it is imported
     with torch.device("meta"), torch.no_grad():
         _, logits = build(arch, classes, shape).eval()(torch.zeros(2, *shape))
     if tuple(logits.shape) != (2, classes):
