@@ -18,11 +18,12 @@ from benchmark.commands import authors  # noqa: F401
 from benchmark.commands import sharing  # noqa: F401
 # isort: on
 
+REFUSED = 3  # exit status; commands that compare end with 1 where they find a difference
 BETWEEN_COLLECTIONS = 100_000  # new objects between two garbage collections: imports create many
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one line on stderr and exit status 2."""
+    """Run the command line; a user's mistake is one line on stderr and exit status 2, a refusal of the system 3."""
     gc.set_threshold(BETWEEN_COLLECTIONS)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may support only ASCII
@@ -35,9 +36,11 @@ def main() -> None:
     except OSError as error:
         # Disk full, folder read-only, no permission: the path and the reason suffice.
         message = f"{error.strerror}: {error.filename}" if error.filename else str(error)
-        sys.exit(f"error: {' '.join(message.split())}")
+        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+        sys.exit(REFUSED)
     except MemoryError:
-        sys.exit("error: out of memory: run fewer jobs at once, or on a machine with more")
+        print("error: out of memory: run fewer jobs at once, or on a machine with more", file=sys.stderr)
+        sys.exit(REFUSED)
     finally:
         gc.freeze()  # the process ends: one more collection through all of torch would take half a second
 

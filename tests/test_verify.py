@@ -102,7 +102,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_file_half_written(project):
         full = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit))
         done = project.command("run", "tiny", name, preexec_fn=full, env=variables)
         if done.returncode:
-            assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+            assert done.returncode == 3 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
             assert "File too large" in done.stderr
         files = {path.name for path in run_folder(study, name).glob("*")}
         assert (paths.RUN in files) == (done.returncode == 0) and not list(run_folder(study, name).glob(".*"))

@@ -45,13 +45,12 @@ def test_equal_models_score_a_half_however_few_they_are(models: int):
     assert rates.accuracy.mean() == pytest.approx(50, abs=0.5)
     assert rates.auc.mean() == pytest.approx(0.5, abs=0.005)
     assert rates.tpr.mean() == pytest.approx(1, abs=0.2)
-    assert [ideal(f"efficacy-{measure}", "random-10", NAN) for measure in ("accuracy", "auc", "tpr")] == [50, 0.5, 1]
+    assert [ideal(f"efficacy-{measure}", NAN) for measure in ("accuracy", "auc", "tpr")] == [50, 0.5, 1]
 
 
-def test_chosen_forget_samples_need_not_look_like_test_samples():
+def test_forget_samples_need_not_look_like_test_samples():
     for audit, read in (("unseen-auc", 0.1), ("rmia-auc", 0.1), ("unseen-auc-calibrated", 0.5), ("efficacy-auc", 0.5)):
-        assert [ideal(audit, scenario, null=0.1) for scenario in ("memorised-10", "listed-mine")] == [read, read]
-        assert [ideal(audit, scenario, null=0.1) for scenario in ("random-10", "class-8")] == [0.5, 0.5]
+        assert ideal(audit, null=0.1) == read
 
 
 def test_the_attack_is_nearly_as_good_as_with_known_gaussians():

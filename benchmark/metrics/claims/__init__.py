@@ -15,7 +15,7 @@ from benchmark.metrics.claims.claim import Claim
 LOWEST, LOWERS = "CoUn has the lowest average gap", "adding CL lowers the average gap"
 NEAR, PREDICTED = "forget samples lie where Retrain's lie", "predictions of forget samples go where Retrain's go"
 LOOSE, SEVERAL = "a strong second view loosens the clusters of forget samples", "a sequential scenario"
-EASY, LEADS = "class-wise, every gap is within a margin", "CoUn leads at equal computation"
+EASY, LEADS = "class-wise, every average gap is within a margin", "CoUn leads at equal computation"
 INSIDE, EQUAL = "CL is best with a weight inside the range", "CHN equals CN, within a margin"
 BOTH, OTHER, JITTER = "with and without CL", "another main method", "CoUn with CHN and with colour jitter"
 

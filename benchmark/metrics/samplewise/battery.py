@@ -24,7 +24,8 @@ from benchmark.names import RETRAIN
 
 PERCENTILE = 95  # of the samples' KLoM
 MARGINS = ("margin", "test_margin", "unseen_margin")
-COMPARED = ("disagreement", "confidence-difference", "tug-of-war", "tug-of-war-mia")
+BY_SAMPLE = ("disagreement", "confidence-difference")
+COMPARED = (*BY_SAMPLE, "tug-of-war", "tug-of-war-mia")
 
 COLUMNS = ["method", "audit", "trial", "value", "null", "pair", "enough"]
 
@@ -109,6 +110,8 @@ class Battery:
             values = _compared(others, retrain, np.roll(forgotten, shift, axis=0) & forgotten)
             values["average-gap"] = np.abs(others.metrics - retrain.metrics).mean(axis=1)
             values["kept"] = known_beyond_test(others.metrics) - known_beyond_test(retrain.metrics)
+            if not self.forgetting.retained_alike:  # Retrains of other images disagree more than a perfect unlearner
+                values |= dict.fromkeys(BY_SAMPLE, np.full(self.trials, np.nan))
             pairs.append(values)
         return pairs
 
