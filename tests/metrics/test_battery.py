@@ -10,7 +10,7 @@ from scipy import stats
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise import battery, built_in_audits, competition, nulls, standards
 from benchmark.metrics.samplewise.battery import MethodOutputs, by_trial, summary
-from benchmark.metrics.samplewise.built_in_audits import AUDITS, Forgetting
+from benchmark.metrics.samplewise.built_in_audits import AUDITS, BY_SAMPLE, Forgetting
 from benchmark.metrics.samplewise.standards import kendall, rank_correlations, ranking_stability, told_apart
 from benchmark.names import ORIGINAL, RETRAIN
 
@@ -69,14 +69,14 @@ def test_an_audit_that_needs_more_trials_has_no_value_and_says_how_many(table: p
     assert enough["klom"] == pytest.approx(400, rel=0.03)
     assert enough["forgetting-quality"] == pytest.approx(2048, rel=0.03)
     known = table.loc[table["enough"] <= table["trials"]].set_index("audit")[["value", "low", "null"]]
-    assert known.drop(list(battery.BY_SAMPLE)).notna().all(axis=None)
+    assert known.drop(list(BY_SAMPLE)).notna().all(axis=None)
 
 
 def test_a_perfect_unlearner_scores_as_its_null_and_others_higher(table: pd.DataFrame):
     rows = table.set_index(["method", "audit"])
     for audit in AUDITS:
         row = rows.loc[("perfect", audit)]
-        if row["enough"] <= TRIALS and audit not in battery.BY_SAMPLE:
+        if row["enough"] <= TRIALS and audit not in BY_SAMPLE:
             spread = row["high"] - row["low"] + row["null_high"] - row["null_low"]
             assert abs(row["value"] - row["null"]) < spread, audit
     attacks = [
@@ -267,7 +267,7 @@ def test_pairs_are_of_each_trials_retrain_and_another():
     alike = replace(forgetting, forgotten=forgetting.forgotten[[0] * 3], held_out=forgetting.held_out[[0] * 3])
     rows, of_alike = by_trial(methods, forgetting), by_trial(methods, alike)
     # Retrains of different images disagree more often than a perfect unlearner and its Retrain: they are no null.
-    assert rows.loc[rows["audit"].isin(battery.BY_SAMPLE), ["null", "pair"]].isna().all(axis=None)
+    assert rows.loc[rows["audit"].isin(BY_SAMPLE), ["null", "pair"]].isna().all(axis=None)
     assert standards.standards(rows.assign(**CELL_NAMES)).set_index("audit").loc["disagreement", "methods"] == 3
     pairs = of_alike[of_alike["method"] == ORIGINAL].pivot(index="trial", columns="audit", values="pair")
     retrain = methods[RETRAIN]

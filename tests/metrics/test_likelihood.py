@@ -51,6 +51,8 @@ def test_equal_models_score_a_half_however_few_they_are(models: int):
 def test_forget_samples_need_not_look_like_test_samples():
     for audit, read in (("unseen-auc", 0.1), ("rmia-auc", 0.1), ("unseen-auc-calibrated", 0.5), ("efficacy-auc", 0.5)):
         assert ideal(audit, null=0.1) == read
+    # Without a null the model that disagrees least is the nearest to Retrain.
+    assert ideal("disagreement", null=0.1) == 0.1 and ideal("disagreement", NAN) == 0 and np.isnan(ideal("klom", NAN))
 
 
 def test_the_attack_is_nearly_as_good_as_with_known_gaussians():

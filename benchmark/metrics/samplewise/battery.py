@@ -14,7 +14,7 @@ import pandas as pd
 from benchmark.metrics.bootstrap import Indices, mean_interval
 from benchmark.metrics.samplewise import agreement, competition, nulls
 from benchmark.metrics.samplewise.agreement import known_beyond_test
-from benchmark.metrics.samplewise.built_in_audits import AUDITS, Forgetting
+from benchmark.metrics.samplewise.built_in_audits import AUDITS, BY_SAMPLE, Forgetting
 from benchmark.metrics.samplewise.klom import klom
 from benchmark.metrics.samplewise.likelihood import Attack, efficacy, strict
 from benchmark.metrics.samplewise.margins import Floats, Mask, standardised
@@ -24,7 +24,6 @@ from benchmark.names import RETRAIN
 
 PERCENTILE = 95  # of the samples' KLoM
 MARGINS = ("margin", "test_margin", "unseen_margin")
-BY_SAMPLE = ("disagreement", "confidence-difference")
 COMPARED = (*BY_SAMPLE, "tug-of-war", "tug-of-war-mia")
 
 COLUMNS = ["method", "audit", "trial", "value", "null", "pair", "enough"]

@@ -14,6 +14,7 @@ from benchmark.metrics.samplewise.margins import Mask
 
 JUDGED = 100  # forgotten samples per trial that an attack needs, or half of them where they are few
 SEED = 20_255
+BY_SAMPLE = ("disagreement", "confidence-difference")
 FITTED = 3  # trials: with one left out, two remain for a variance
 
 
@@ -99,9 +100,7 @@ class Audit:
     """What an audit reads for a perfect unlearner, and the function that says how many trials it needs.
 
     ``ideal`` is None where the null gives that reading: it depends on how much Retrains differ from one another, or on
-    how much forget samples differ from test samples, as those chosen by a file do. By disagreement with its own Retrain
-    or difference of confidence the nearest model is the one that reads least, so that their ideal is 0, though a
-    perfect unlearner does not reach it.
+    how much forget samples differ from test samples, as those chosen by a file do.
     """
 
     ideal: float | None
@@ -123,8 +122,8 @@ AUDITS: Mapping[str, Audit] = {
     "klom": Audit(None, for_models(klom.MODELS)),
     "klom-95": Audit(None, for_models(klom.MODELS)),
     "forgetting-quality": Audit(None, for_models(competition.MODELS)),
-    "disagreement": Audit(0.0, for_pairs),
-    "confidence-difference": Audit(0.0, for_pairs),
+    "disagreement": Audit(None, for_pairs),
+    "confidence-difference": Audit(None, for_pairs),
     "tug-of-war": Audit(None, for_pairs),
     "tug-of-war-mia": Audit(None, for_pairs),
     "kept": Audit(0.0, for_pairs),
@@ -136,6 +135,11 @@ AUDITS: Mapping[str, Audit] = {
 
 
 def ideal(audit: str, null: float) -> float:
-    """Return what a method's distance by an audit is measured from: its ideal or, in own audits too, the null."""
+    """Return what a method's distance by an audit is measured from: its ideal or, in own audits too, the null.
+
+    Audits of `BY_SAMPLE` have no null where trials retain different samples. The nearest is then what reads least.
+    """
     fixed = AUDITS[audit].ideal if audit in AUDITS else None
-    return null if fixed is None else fixed
+    if fixed is not None:
+        return fixed
+    return 0.0 if math.isnan(null) and audit in BY_SAMPLE else null
