@@ -31,7 +31,7 @@ def build(source: Source) -> Table:
     columns = [Column("Metric", heads=True), *(column for column, _ in SHOWN.values())]
     notes = [
         f"{facts.listed(methods)}, {facts.over(source.trials)}, ranked by their distance from a perfect unlearner",
-        "Disagreement and difference of confidence have no null where trials retain different images, and rank by value",
+        "Disagreement and difference of confidence rank by value, without a null, where trials retain different images",
         "Faithfulness: how often Original is further from a perfect unlearner than Retrain, over pairs of trials (AUC)",
         f"Null: the largest distance in the {facts.INTERVAL} of Retrain in a method's place",
         f"Pairs apart: pairs of methods that differ at the 5{THIN}% level (paired t tests, Holm's correction)",
