@@ -36,7 +36,7 @@ SHIPPED = {
     "cifar10-small": f"{SMALL} {MORE} {AUDIT} not-forgotten",
     "cifar10-fair": "table2 table3 table9 table10 matched first-random-10 first-random-50 claims verdicts "
     "search hyperparameters audit metrics effort",
-    "cifar10": f"table2 table3 values claims verdicts {AUDIT} power effort hyperparameters not-forgotten",
+    "cifar10": f"table3 values claims verdicts search {AUDIT} power effort hyperparameters not-forgotten",
     "cifar10-whole": f"table2 table3 values claims verdicts {AUDIT} power effort hyperparameters",
     "cifar10-whole-tuned": f"table2 table3 claims verdicts search {AUDIT} power effort hyperparameters",
     "cifar10-schedules": "lengths",
