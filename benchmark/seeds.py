@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from benchmark.names import Cell
+
 
 @dataclass(frozen=True)
 class Streams:
@@ -55,3 +57,13 @@ class Streams:
         import torch
 
         return torch.from_numpy(self.numpy(purpose, epoch).integers(high, size=n))
+
+
+def members_stream(seed: int, cell: Cell, stage: int | None = None) -> np.random.Generator:
+    """Return the stream that draws the MIA's members where a study takes random ones, one draw for each cell.
+
+    A stage of a sequential scenario, by default the last, has the draw of the Retrain that it is compared with.
+    """
+    if cell.scenario:
+        cell = cell.references[stage - 1 if stage else -1]
+    return Streams(seed, (cell.dataset, cell.scenario)).numpy("members")

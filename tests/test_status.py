@@ -94,6 +94,15 @@ def test_an_incomplete_note_is_ignored(study):
     assert state_of(study, study.run(FT)).state == "left"
 
 
+def test_a_note_that_cannot_be_written_stops_no_run(tmp_path):
+    (tmp_path / "file").touch()
+    note = progress.Note(tmp_path / "file" / paths.PROGRESS, 3, datetime.now(UTC))
+    note.write(SimpleNamespace(offset=0, epoch=1, history=[]), 0.5)
+    note.path = tmp_path / paths.PROGRESS
+    note.write(SimpleNamespace(offset=0, epoch=2, history=[]), 1.0)
+    assert json.loads(note.path.read_text())["epoch"] == 2
+
+
 def test_a_run_that_left_only_a_log_is_judged_by_it(study):
     log = paths.log(study.run(FT).pool_path)
     log.parent.mkdir(parents=True, exist_ok=True)

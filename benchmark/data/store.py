@@ -66,23 +66,29 @@ def prepare(name: str, settings: DatasetSettings) -> Path:
         raise IncompletePlugin(f"data source {settings.source!r} returns {type(arrays).__name__}: {accepted}")
     arrays = _reduced(name, settings, arrays)
     folder = paths.dataset(name, fingerprint(name, settings))
-    if arrays.train_files:  # for a user who has to name images that are to be forgotten
-        with replacing(folder / TRAIN_FILES) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows([("index", "file"), *enumerate(arrays.train_files)])
     if stored := _intact(folder):
         same = all(np.array_equal(getattr(stored, file), getattr(arrays, file)) for file in FILES)
         if same and (stored.classes, stored.origin) == (arrays.classes, arrays.origin):
+            _name_files(folder, arrays)
             (folder / PROVENANCE).touch()
             return folder
         if not same and (elsewhere := _from_elsewhere(folder, settings)):
             advice = "delete that folder, or call this dataset something else"
             raise BadInput(f"datasets.{name}: {folder} holds other images, from {elsewhere}: {advice}")
     (folder / PROVENANCE).unlink(missing_ok=True)  # the folder is incomplete until all new arrays are written
+    _name_files(folder, arrays)
     for part in FILES:
         with replacing(folder / f"{part}.npy") as temporary:
             np.save(temporary, getattr(arrays, part), allow_pickle=False)
     write_record(folder / PROVENANCE, _new_record(folder, name, settings, arrays))
     return folder
+
+
+def _name_files(folder: Path, arrays: Arrays) -> None:
+    """Write which file each training image is, for a user who has to name images that are to be forgotten."""
+    if arrays.train_files:
+        with replacing(folder / TRAIN_FILES) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([("index", "file"), *enumerate(arrays.train_files)])
 
 
 def _intact(folder: Path) -> Arrays | None:
@@ -150,11 +156,16 @@ def _new_record(folder: Path, name: str, settings: DatasetSettings, arrays: Arra
         "origin": arrays.origin,
         "classes": arrays.classes,
         "shapes": {file: list(getattr(arrays, file).shape) for file in FILES},
-        # If true, the first retain samples cover few classes: see `benchmark.study.checks.check_prepared`.
-        "sorted_by_class": bool((np.diff(arrays.train_labels) >= 0).all()),
+        # Splits whose first samples cover few classes: see `benchmark.study.checks.check_prepared`.
+        "grouped_by_class": [split for split in SPLITS if _grouped(arrays.split(split)[1])],
         "sha256": {file: sha256(folder / f"{file}.npy") for file in FILES},
         "versions": versions,
     }
+
+
+def _grouped(labels: Labels) -> bool:
+    """Whether the samples of each class stand together, in whatever order of classes."""
+    return bool(np.count_nonzero(np.diff(labels)) == len(np.unique(labels)) - 1)
 
 
 def files(folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from benchmark.metrics.samples import METRICS
 from benchmark.names import ORIGINAL, RETRAIN, Cell, RunName
 from benchmark.paths import HISTORY, SAMPLES
 from benchmark.results.records import DIVERGED, forget_rows, frame, passing_over_if, read_all, record
-from benchmark.seeds import Streams
+from benchmark.seeds import members_stream
 from benchmark.study.runs import Run, with_cells
 from benchmark.study.study import Study
 
@@ -71,17 +71,7 @@ def from_samples(study: Study, run: Run, cell: Cell) -> dict[str, float]:
     """Measure a run in a cell by its samples."""
     samples = frame(study, run, SAMPLES)
     forgotten = forget_rows(study, run, cell.scenario)
-    return measure(samples, forgotten, study.members, members_stream(study, cell))
-
-
-def members_stream(study: Study, cell: Cell, stage: int | None = None) -> np.random.Generator:
-    """Return the stream that draws the MIA's members where the study takes random ones, one draw for each cell.
-
-    A stage of a sequential scenario, by default the last, has the draw of the Retrain that it is compared with.
-    """
-    if cell.scenario:
-        cell = cell.references[stage - 1 if stage else -1]
-    return Streams(study.seed, (cell.dataset, cell.scenario)).numpy("members")
+    return measure(samples, forgotten, study.members, members_stream(study.seed, cell))
 
 
 def _best_epochs(study: Study, by_cell: list[tuple[Run, Cell]], partial: bool) -> dict[tuple[Cell, str], int]:

@@ -199,16 +199,16 @@ def check_prepared(study: PlannedStudy, dataset: str, record: dict[str, Any]) ->
     for cell in study.cells:
         if cell.dataset == dataset and (file := study.chosen_by(dataset, Scenario(cell.scenario))):
             chosen_by(file[0], Scenario(cell.scenario), record["shapes"]["train_labels"][0])
-    train, test = record["shapes"]["train_labels"], record["shapes"]["test_labels"]
-    _, height, width, channels = record["shapes"]["train_images"]
+    count, height, width, channels = record["shapes"]["train_images"]
     _check_channels(study, dataset, channels)
-    check_batches(study, dataset, train[0])
+    check_batches(study, dataset, count)
     _check_sides(study, dataset, height, width)
-    # If training images do not outnumber test images, every retain sample is a member.
-    if record.get("sorted_by_class") and study.members == "first" and train > test:
+    # Either side may be cut to its first samples: members are where they are more, and in a search they always are.
+    grouped = record.get("grouped_by_class", ["train"] * bool(record.get("sorted_by_class")))  # as earlier versions say
+    if grouped and study.members == "first":
         raise BadInput(
-            f"{study.file}: members: 'first': {dataset} is sorted by class, and the attack would know the first "
-            "classes alone; accepted for it: 'random'"
+            f"{study.file}: members: 'first': the {' and '.join(grouped)} images of {dataset} are grouped by class, so "
+            "that the attack would know the first classes alone; accepted for them: 'random'"
         )
 
 

@@ -31,9 +31,8 @@ from benchmark.metrics.samples import METRICS
 from benchmark.models import build, forward_flops
 from benchmark.names import HELD_OUT, Cell, Scenario
 from benchmark.paths import MODEL, PROGRESS
-from benchmark.results.measured import members_stream
 from benchmark.results.records import DIVERGED, FINISHED, finished, forget_rows, record
-from benchmark.seeds import Streams
+from benchmark.seeds import Streams, members_stream
 from benchmark.stamp import joined
 from benchmark.study.plugins import stamp_with
 from benchmark.study.prepare import held_out
@@ -178,7 +177,7 @@ class Job:
 
     def _measure(self, model: nn.Module, stage: int) -> dict[str, float] | None:
         name = self.run.name
-        rng = members_stream(self.study, Cell(name.dataset, name.arch, name.scenario), stage)
+        rng = members_stream(self.study.seed, Cell(name.dataset, name.arch, name.scenario), stage)
         samples = self._samples = self._predict(model)
         if not np.isfinite(samples["loss"]).all():
             return None

@@ -45,7 +45,8 @@ class Note:
             "process": os.getpid(),
             "host": platform.node(),
         }
-        write_json(self.path, note)
+        with contextlib.suppress(OSError):  # a run does not end because nobody can see how far it is
+            write_json(self.path, note)
 
     def beat(self) -> None:
         """Touch the note now and then, as a sign that the job is alive."""

@@ -16,7 +16,7 @@ from benchmark.metrics import measure
 from benchmark.metrics.samples import METRICS
 from benchmark.names import HELD_OUT, Cell
 from benchmark.results import records as results
-from benchmark.results.measured import members_stream
+from benchmark.seeds import members_stream
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
 from benchmark.training.device import explained
@@ -62,7 +62,7 @@ class Candidate(Job):
     def measured(self, samples: pd.DataFrame, unseen: str) -> dict[str, float]:
         """Return the metrics of samples under this run's split, with the split ``unseen`` in place of test images."""
         name = self.run.name
-        rng = members_stream(self.study, Cell(name.dataset, name.arch, name.scenario))
+        rng = members_stream(self.study.seed, Cell(name.dataset, name.arch, name.scenario))
         return measure(samples, self.forget, self.study.members, rng, unseen)
 
     def attempt(self, utility: float) -> float:

@@ -27,7 +27,10 @@ def test_folder_gives_the_pixels_back_sorted_and_may_lack_test_images_of_a_class
     arrays = folder.read("pictures", folder_settings(image_folder))
     assert np.array_equal(arrays.train_images, pixels[:6]) and np.array_equal(arrays.test_images, pixels[6:])
     assert arrays.train_labels.tolist() == [0, 0, 0, 1, 1, 1] and arrays.classes == ["cat", "dog"]
-    assert store.record(store.prepare("pictures", folder_settings(image_folder)))["sorted_by_class"] is True
+    assert store.record(store.prepare("pictures", folder_settings(image_folder)))["grouped_by_class"] == [
+        "train",
+        "test",
+    ]
     shutil.rmtree(image_folder / "test" / "dog")
     assert folder.read("pictures", folder_settings(image_folder)).test_labels.tolist() == [0, 0, 0]
 
@@ -64,8 +67,7 @@ def own(
 
 
 def test_what_does_not_suit_the_prepared_images_is_refused(image_folder):
-    shutil.rmtree(image_folder / "test" / "dog")  # with as many test images every retain sample would be a member
-    message = r"own\.yaml: members: 'first': mine is sorted by class.*accepted for it: 'random'"
+    message = r"own\.yaml: members: 'first': the train and test images of mine are grouped.*accepted for them: 'random'"
     with pytest.raises(BadInput, match=message):
         prepare(own(image_folder, members="first"), "mine")
     assert prepare(own(image_folder), "mine").is_dir()

@@ -43,7 +43,7 @@ def test_arrays_load_back_as_stored_with_a_record_of_settings_origin_and_version
     assert record["settings"]["subset"] == 100 and "augmentation" not in record["settings"]
     assert record["origin"]["source"] == "sklearn.datasets.load_digits"
     assert record["versions"]["numpy"] == np.__version__
-    assert record["sorted_by_class"] is False
+    assert record["grouped_by_class"] == []
 
 
 def test_a_subset_is_part_of_the_dataset_and_chosen_by_its_seed(folder):
@@ -104,16 +104,21 @@ def test_a_changed_pixel_is_found_on_request_a_changed_shape_always_and_a_pickle
 
 
 def test_other_images_or_labels_do_not_take_the_place_of_those_prepared(pixels):
-    SOURCES.add("either", lambda _, settings: Arrays(pixels[int(settings.path) :], *rest(settings), ["a", "b", "c"]))
+    def either(_, settings):
+        first = int(settings.path)
+        names = [f"{first}-{number}.png" for number in range(first, 12)]
+        return Arrays(
+            pixels[first:], LABELS[first:], pixels[:6], LABELS[:6], ["a", "b", "c"], train_files=names[first:]
+        )
 
-    def rest(settings):
-        return LABELS[int(settings.path) :], pixels[:6], LABELS[:6]
+    SOURCES.add("either", either)
 
     settings = DatasetSettings(source="either", path="0", order="content")
     folder = store.prepare("mine", settings)
     with pytest.raises(BadInput, match=f"^datasets.mine: {folder} holds other images, from path 0: delete that folder"):
         store.prepare("mine", settings.model_copy(update={"path": "3"}))
     assert len(store.load(folder, verify=True).train_labels) == 12
+    assert ",0-11.png\n" in (folder / store.TRAIN_FILES).read_text()
     named = settings.model_copy(update={"label_column": "coarse"})
     assert store.fingerprint("mine", named) != store.fingerprint("mine", settings)
 

@@ -10,7 +10,8 @@ from benchmark.metrics import measure
 from benchmark.metrics.samples import METRICS
 from benchmark.names import Cell
 from benchmark.registry import METHODS
-from benchmark.results import measured, records
+from benchmark.results import records
+from benchmark.seeds import members_stream
 from benchmark.study.prepare import split
 from benchmark.training.optimiser import SGD, learning_rate
 from benchmark.training.run_files import weights_of
@@ -23,7 +24,7 @@ def test_a_stage_is_attacked_with_the_members_of_the_retrain_that_it_is_compared
     study = project.study(FOUR)
 
     def drawn(scenario, stage=None):
-        stream = measured.members_stream(study, Cell("digits", "convnet", scenario), stage)
+        stream = members_stream(study.seed, Cell("digits", "convnet", scenario), stage)
         return stream.integers(1000, size=5).tolist()
 
     assert drawn(SCENARIO, 1) == drawn("random-10") != drawn(SCENARIO, 2)
@@ -58,7 +59,7 @@ def test_a_stage_is_measured_as_the_scenario_that_forgets_all_removed_by_its_end
     assert end.history["stage"].tolist() == [1, 2]
     for scenario, row in zip(("random-10", "random-20"), end.history.to_dict("records"), strict=True):
         forget = read_split(split(study, "digits", scenario, 0))
-        rng = measured.members_stream(study, Cell("digits", "convnet", scenario))
+        rng = members_stream(study.seed, Cell("digits", "convnet", scenario))
         assert measure(end.samples, forget, "random", rng) == {metric: row[metric] for metric in METRICS}
 
 

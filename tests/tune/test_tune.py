@@ -15,7 +15,7 @@ from benchmark.errors import BadInput
 from benchmark.metrics import measure
 from benchmark.names import Cell
 from benchmark.results import records as results
-from benchmark.results.measured import members_stream
+from benchmark.seeds import members_stream
 from benchmark.study.study import Study
 from benchmark.training.device import Device
 from benchmark.training.loop import Interrupted
@@ -91,7 +91,7 @@ def test_only_cells_with_candidates_left_need_references(project, monkeypatch):
 def test_candidates_are_attacked_with_the_studys_choice_of_members(project):
     project.study(TUNE, {"members": "random"})
     candidate = begun(project)
-    rng = members_stream(candidate.study, Cell.parse(CELL))
+    rng = members_stream(candidate.study.seed, Cell.parse(CELL))
     assert candidate.reference == measure(candidate.retrain, candidate.forget, "random", rng, unseen="held-out")
 
 
