@@ -86,6 +86,8 @@ class Arrays:
             if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
                 raise BadInput(f"{where} labels are {labels.dtype} {labels.shape}; accepted is int64 ({len(images)},)")
             check_labels(labels, len(self.classes), where)
+        if len(self.train_files) not in (0, count := len(self.train_labels)):
+            raise BadInput(f"{self.where}: {len(self.train_files)} names of training files; accepted are 0 or {count}")
         if self.train_images.shape[1:] != self.test_images.shape[1:]:
             raise BadInput(
                 f"{self.where}: train images are {self.train_images.shape[1:]} and test images "

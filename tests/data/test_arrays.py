@@ -43,6 +43,7 @@ def test_arrays_that_do_not_fit_together_are_refused():
         ({"train_labels": labels[:2]}, "int64"),
         ({"test_images": np.zeros((2, 9, 8, 3), np.uint8)}, "agree"),
         ({"classes": ["cat", "sea dog"]}, "class 'sea dog' holds other characters; .* such as 'sea_dog'"),
+        ({"train_files": ["a.png"]}, "1 names of training files; accepted are 0 or 4"),
         ({"classes": ["cat"]}, "accepted are 2 to 32768"),
         ({"classes": [str(number) for number in range(32769)]}, "32769 class"),  # samples hold labels as int16
     ):

@@ -107,12 +107,9 @@ def test_other_images_or_labels_do_not_take_the_place_of_those_prepared(pixels):
     def either(_, settings):
         first = int(settings.path)
         names = [f"{first}-{number}.png" for number in range(first, 12)]
-        return Arrays(
-            pixels[first:], LABELS[first:], pixels[:6], LABELS[:6], ["a", "b", "c"], train_files=names[first:]
-        )
+        return Arrays(pixels[first:], LABELS[first:], pixels[:6], LABELS[:6], ["a", "b", "c"], train_files=names)
 
     SOURCES.add("either", either)
-
     settings = DatasetSettings(source="either", path="0", order="content")
     folder = store.prepare("mine", settings)
     with pytest.raises(BadInput, match=f"^datasets.mine: {folder} holds other images, from path 0: delete that folder"):
