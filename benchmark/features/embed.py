@@ -15,6 +15,7 @@ from benchmark.features.relearning import relearning
 from benchmark.features.trained_model import TrainedModel
 from benchmark.features.views import view_distances
 from benchmark.files import write_parquet
+from benchmark.results.records import record
 from benchmark.study.kinds import DISTANCES, MAPS, RELEARNING, VIEWS
 from benchmark.study.study import Study
 from benchmark.training.device import explained
@@ -66,5 +67,7 @@ def embed(study: Study, kind: str, name: str, scenario: str) -> Path:
     derived = study.derive(kind, study.run(name), scenario)
     path = paths.derived(derived.pool_path)
     with explained(f"{kind} of {name}"):
-        write_parquet(path, MAKERS[kind](TrainedModel(study, derived)), derived.origin)
+        frame = MAKERS[kind](TrainedModel(study, derived))
+        weights = record(study, derived.run)["sha256"][paths.MODEL]
+        write_parquet(path, frame, derived.origin | {"weights": weights})
     return path

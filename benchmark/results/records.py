@@ -167,5 +167,13 @@ def classes(study: Study, dataset: str) -> list[str]:
 
 
 def derived(file: Derived) -> pd.DataFrame:
-    """Return a derived file of a run, such as its maps; see `benchmark.features.embed` for the columns."""
-    return read_parquet(paths.derived(file.pool_path), file.origin)
+    """Return a derived file of a run, such as its maps; see `benchmark.features.embed` for the columns.
+
+    One made from other weights than the run has now is damaged: the run was made again since, and came out otherwise.
+    """
+    path, run_file = paths.derived(file.pool_path), paths.run(file.run.pool_path) / RUN
+    frame = read_parquet(path, file.origin)
+    made_from = written_origin(path).get("weights")  # earlier versions do not say
+    if made_from and run_file.is_file() and made_from != read_record(run_file)["sha256"].get(paths.MODEL, made_from):
+        raise DamagedFile(path, f"it was made from other weights than {file.run.name} has now")
+    return frame

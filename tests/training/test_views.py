@@ -8,13 +8,17 @@ import torch
 from torch import nn
 
 from benchmark import paths
+from benchmark.errors import DamagedFile
 from benchmark.features.embed import class_distances, embed, sample_maps
 from benchmark.features.projections import COORDINATES
 from benchmark.features.trained_model import TrainedModel
 from benchmark.features.views import nearest_views, view_distances, views_of
+from benchmark.files import read_record, write_record
 from benchmark.metrics.theory import GROUPS, theorem1
+from benchmark.results.records import derived
 from benchmark.seeds import Streams
 from benchmark.study.prepare import held_out, split
+from tests.pool import run_folder
 
 CPU = torch.device("cpu")
 FAR = {"kind": "distances", "cells": ["digits/convnet/random-10"], "methods": ["original"], "classes": ["8", "1"]}
@@ -150,6 +154,21 @@ def test_features_that_are_no_numbers_have_no_position_on_a_map(project, monkeyp
     monkeypatch.setattr(trained, "sampled", lambda: (sampled, features.fill_(torch.nan)))
     frame = sample_maps(trained)
     assert frame[COORDINATES].isna().all(axis=None) and frame["prediction"].notna().all()
+
+
+def test_a_file_of_other_weights_than_the_run_has_now_is_damaged(project) -> None:
+    study = project.study()
+    path = embed(study, "distances", project.original, "class-8")
+    file = study.derive("distances", study.run(project.original), "class-8")
+    assert len(derived(file)) == 9
+    record_file = run_folder(study, project.original) / paths.RUN
+    record = read_record(record_file)
+    record["sha256"][paths.MODEL] = "0" * 64
+    write_record(record_file, record)
+    with pytest.raises(DamagedFile, match=f"{path} is damaged: it was made from other weights than"):
+        derived(file)
+    record_file.unlink()  # a checkout may hold derived files without their runs
+    assert len(derived(file)) == 9
 
 
 def test_the_file_opens_in_plain_pandas(project) -> None:
