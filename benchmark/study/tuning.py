@@ -28,9 +28,11 @@ def tuned_cells(study: PlannedStudy) -> dict[str, list[str]]:
     sequential scenarios reuse another's values.
     """
     tuned: dict[str, dict[str, None]] = {}
-    for output in study.tables.values():
+    for table, output in study.tables.items():
         if output.kind == "unlearning":
-            names = [name for name in map(MethodName.parse, output.methods) if method_class(name).starts_from_original]
+            where = f"{study.file}: tables.{table}"
+            methods = map(MethodName.parse, output.methods)
+            names = [name for name in methods if method_class(name, where).starts_from_original]
             for cell in output.cells:
                 if names and Scenario(Cell.parse(cell).scenario).kind != "sequential":
                     tuned.setdefault(cell, {}).update(dict.fromkeys(name.head for name in names))

@@ -91,7 +91,7 @@ class Candidate(Job):
 
     def _keep_history(self) -> None:
         self.trial.set_user_attr("history", [{key: row[key] for key in HISTORY_COLUMNS} for row in self.history])
-        self.trial.set_user_attr("stamp", {key: self.stamp[key] for key in ("commit", "device", "precision")})
+        self.trial.set_user_attr("stamp", {key: self.stamp[key] for key in ("commit", "device", "precision", "data")})
 
     def _pause(self, trainer: Trainer) -> None:
         if os.getppid() != self.parent:

@@ -21,6 +21,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from benchmark import paths
+from benchmark.data import store
 from benchmark.errors import BadInput
 from benchmark.files import digest
 from benchmark.names import RETRAIN, Cell
@@ -132,16 +133,29 @@ class Journal:
     def check_ends(self) -> None:
         """Raise `BadInput` if the ends of a pair's ranges do not go together: the search would end where it meets them.
 
-        An example is a learning rate below the study's ``final_lr``.
+        An example is a learning rate below the study's ``final_lr``. Or so many settings are searched that the name of
+        a candidate is too long.
         """
         for pair in self.pairs:
             ends = [[limits.inside(limits.low), limits.inside(limits.high)] for limits in pair.ranges.values()]
-            for values in itertools.product(*ends):
+            for values in (*itertools.product(*ends), [limits.long for limits in pair.ranges.values()]):
                 try:
                     pair.run(dict(zip(pair.ranges, values, strict=True)))
                 except BadInput as error:
                     where = f"{self.parent.file}: tune.ranges.{pair.method}: the search in {pair.cell} would reach"
                     raise BadInput(f"{where} {error}") from None
+
+    def check_images(self) -> None:
+        """Raise `BadInput` if candidates were trained on other images than are on disk; earlier versions do not say."""
+        for pair in self.pairs:
+            now = store.content_digest_if_known(self.study.dataset_folder(pair.cell.dataset))
+            for trial in self.ended(pair):
+                if now and (then := trial.user_attrs["stamp"].get("data", now)) != now:
+                    trained = (
+                        f"{pair.cell}/{pair.method}: candidates were trained on other images ({then}) than there are"
+                    )
+                    advice = "move the file away to start anew, or call these images something else"
+                    raise BadInput(f"{self.path}: {trained} now ({now}): {advice}")
 
     def clean(self) -> None:
         """Mark as failed the candidates that a killed tuning left half done; no other process may be tuning.
@@ -183,7 +197,12 @@ class Journal:
         every = [seconds for pair in self.pairs for seconds in taken[pair]]
         if not every:
             return None
-        return sum(self._left(pair) * mean(taken[pair] or every) for pair in self.pairs) / jobs
+        by_pair = [self._left(pair) * mean(taken[pair] or every) for pair in self.pairs]
+        return max(sum(by_pair) / jobs, *by_pair)  # those of a pair run one after another
+
+    def pairs_left(self) -> int:
+        """Return how many pairs have candidates that are still to be tried: so many can run at once."""
+        return sum(self._left(pair) > 0 for pair in self.pairs)
 
     def cells_left(self) -> list[Cell]:
         """Return the cells in which candidates are still to be tried: only these need their Original and Retrain."""

@@ -38,6 +38,14 @@ class Range:
             value = float(f"{value:.{DIGITS}g}")
         return min(max(value, self.low), self.high)
 
+    @property
+    def long(self) -> float | int:
+        """A value within the range whose text is about as long as any other's."""
+        values = [math.pi * self.low, self.high / math.pi]
+        if self.scale == "log-complement":
+            values = [1 - math.pi * (1 - self.high)]
+        return max(map(self.inside, values), key=lambda value: len(str(value)))
+
     def suggested(self, trial: optuna.Trial, name: str) -> float | int:
         """Return the value that Optuna suggests to a candidate."""
         if self.whole:

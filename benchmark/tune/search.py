@@ -48,20 +48,24 @@ def tune(name: str, jobs: int, replace: bool = False) -> Path:
         if journal.remaining():
             journal.check_ends()
         journal.clean()
+        journal.check_images()
         if remaining := journal.remaining():
+            jobs = min(jobs, journal.pairs_left())  # further workers would wait, and hold a GPU meanwhile
             _references(journal.study, journal.cells_left(), jobs)
+            journal.check_images()  # again, since these may have prepared them
             print(f"{remaining} candidates left, {jobs} at a time", flush=True)
             options = ["--jobs", str(jobs), "--worker", str(os.getpid())]
             worker = [sys.executable, "-m", "benchmark", "tune", name, *options]
             _run_all([(worker, None)] * jobs, jobs, journal.study.threads)
         else:
             print("nothing left to try: with a larger tune.budget the search goes on", flush=True)
-        return tuned_file.write(Journal(journal.parent))
+        return tuned_file.write(journal)  # of the study as it was when the search began
 
 
 def report(name: str, replace: bool = False) -> Path:
     """Write the values found so far, without a search; return the file."""
     journal = Journal(Study.load(name, tuned=False))
+    journal.check_images()
     tuned_file.check(journal, replace)
     return tuned_file.write(journal)
 

@@ -29,19 +29,22 @@ SAMPLER = (
 
 
 def check(journal: Journal, replace: bool) -> None:
-    """Raise `BadInput` if the file has values that this search will not find again, unless it may ``replace`` them."""
+    """Raise `BadInput` if the file has values that are not of this search, unless it may ``replace`` them.
+
+    They are of another if no candidate has the method's present settings, all but the searched ones.
+    """
     path = paths.tuned(journal.parent.name)
     if replace or not path.is_file():
         return
-    advice = "--replace puts those of this search in their place, once it has ended"
-    if not journal.tried():
-        raise BadInput(f"{path} has values of another search: {journal.path} has none with these settings; {advice}")
-    searched = {f"{pair.cell}/{pair.method}" for pair in journal.pairs}
+    tried = {f"{pair.cell}/{pair.method}" for pair in journal.pairs if journal.ended(pair)}
     for target, source in journal.tune.reuse.items():
-        searched |= {place.replace(f"/{source}/", f"/{target}/") for place in searched}
+        tried |= {place.replace(f"/{source}/", f"/{target}/") for place in tried}
     found = parse(path).get("hyperparameters", {})
-    if lost := [place for cell in found for method in found[cell] if (place := f"{cell}/{method}") not in searched]:
-        raise BadInput(f"{path} has values that this search does not look for, such as {lost[0]}; {advice}")
+    if lost := [place for cell in found for method in found[cell] if (place := f"{cell}/{method}") not in tried]:
+        raise BadInput(
+            f"{path} has values of another search: {journal.path} has no candidate with the present settings of "
+            f"{lost[0]}; --replace puts the values of this search in their place, once it has ended"
+        )
 
 
 def write(journal: Journal) -> Path:

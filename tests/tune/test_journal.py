@@ -93,4 +93,6 @@ def test_the_time_left_is_that_of_each_pairs_candidates_so_far(tiny, monkeypatch
     monkeypatch.setattr(journal, "ended", lambda pair: taken[pair] * tried[pair])
     left = {pair.method: journal.tune.budget - tried[pair] for pair in journal.pairs}
     assert sorted(left.values()) == [1, 2]
-    assert journal.seconds_left(2) == (10 * left["ft"] + 40 * left["coun"]) / 2
+    assert journal.seconds_left(1) == 10 * left["ft"] + 40 * left["coun"]
+    assert journal.seconds_left(2) == 40 * left["coun"]  # which run one after another
+    assert journal.pairs_left() == 2

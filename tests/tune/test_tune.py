@@ -112,7 +112,7 @@ def test_a_candidate_is_stamped_as_a_run_is(tiny, project):
     candidate.stamp |= {"commit": "0123456789ab+", "precision": "float32, compiled"}  # as with a plugin just edited
     candidate._keep_history()
     stamp = candidate.trial.user_attrs["stamp"]
-    assert stamp == {key: candidate.stamp[key] for key in ("commit", "device", "precision")}
+    assert stamp == {key: candidate.stamp[key] for key in ("commit", "device", "precision", "data")}
 
 
 def test_the_status_of_a_search_counts_its_candidates_and_what_these_need(tiny, project):

@@ -79,11 +79,14 @@ def test_the_values_of_another_search_are_replaced_on_request_alone(project):
     path = write(Journal(Study.load("tiny", tuned=False)))
     before = path.read_text()
     fewer = project.study(TUNE, FT)  # this search looks for FT's values alone
-    with pytest.raises(BadInput, match=f"{path} has values that this search does not look for, such as {CELL}/coun;"):
+    with pytest.raises(BadInput, match=f"no candidate with the present settings of {CELL}/coun;"):
         search.tune(fewer.name, 1)
+    project.study(TUNE, {"tune": {"ranges": {"ft": {"lr": [0.01, 0.2]}}}})  # FT's values alone are of another search
+    with pytest.raises(BadInput, match=f"no candidate with the present settings of {CELL}/ft;"):
+        search.report("tiny")
     project.study(TUNE, {"tune": {"hold_out": 20}})
     for search_or_report in (partial(search.tune, jobs=1), search.report):
-        with pytest.raises(BadInput, match=f"{path} has values of another search: .* has none with these settings"):
+        with pytest.raises(BadInput, match=f"{path} has values of another search: .* has no candidate with"):
             search_or_report("tiny")
     assert path.read_text() == before
     project.study(TUNE, FT)
@@ -99,3 +102,25 @@ def test_without_a_candidate_of_this_configuration_tuned_values_are_left_alone(t
     with pytest.raises(BadInput, match="no candidate of this configuration"):
         write(Journal(tiny))
     assert path.read_text() == before
+
+
+def test_candidates_of_other_images_are_refused_and_named(project, monkeypatch):
+    study = project.study(TUNE, FT)
+    journal = Journal(Study.load("tiny", tuned=False))
+    _, trial = journal.next()
+    for key, value in {"history": [], "stamp": {"data": "0" * 16}}.items():
+        trial.set_user_attr(key, value)
+    trial.study.tell(trial.number, 1.0)
+    for search_or_report in (partial(search.tune, jobs=1), search.report):
+        with pytest.raises(
+            BadInput, match=rf"{CELL}/ft: candidates were trained on other images \(0+\) than there are now"
+        ):
+            search_or_report(study.name)
+
+
+def test_names_that_would_become_too_long_are_refused_before_the_search(project):
+    searched = {"weight_decay": [1e-5, 1e-3], "momentum": [0.1, 0.95], "final_lr": [1e-5, 1e-4]}
+    methods = {"tables": {"table2": {"methods": ["scrub+cl"]}}}
+    project.study(TUNE, methods, {"tune": {"ranges": {"*": searched}}})
+    with pytest.raises(BadInput, match=r"tune\.ranges\.scrub\+cl: the search in .* would reach .* at most 120"):
+        search.tune("tiny", 1)
