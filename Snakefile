@@ -39,6 +39,7 @@ try:
         check_present(study)
         check_unchanged(study)
         receipts.settle(study.name)
+        receipts.outdate(study)
 except BadInput as error:
     sys.exit(f"error: {error}")
 

@@ -4,14 +4,12 @@ import contextlib
 import re
 from pathlib import Path
 
-import pandas as pd
 import typer
 from PIL import Image
 
 from benchmark import __version__, paths
 from benchmark.__main__ import app
 from benchmark.commands.app import complete_output, complete_study
-from benchmark.files import write_parquet
 from benchmark.study.kinds import KINDS
 from benchmark.study.study import Study
 from tests.pool import run_folder
@@ -170,26 +168,6 @@ def test_the_stages_by_hand_give_a_finished_run_that_is_repeated_only_on_request
     assert "2 done" in call("status", "tiny").stdout
     assert "already finished: results/runs/" in call("run", "tiny", coun).stdout
     assert "already finished" not in call("run", "tiny", coun, "--again").stdout
-
-
-def test_what_shows_a_run_is_made_again_after_a_run_that_came_out_otherwise(project):
-    study = project.study({"figures": {"figure3": {"kind": "maps", "cells": [CELL], "methods": ["ft"]}}})
-    project.study({"tables": {"table2": None}}, name="other")  # shows no run of the cell
-    name = project.name("ft")
-    run = study.run(name)
-    project.run(study, name)
-    paths.study_file("broken").write_text("trials: none\n")  # nobody knows what it shows
-    shows, shows_not, may_show = (paths.receipt(owner, "table8", "0" * 8) for owner in ("tiny", "other", "broken"))
-    maps = paths.derived(study.derive("maps", run, "random-10").pool_path)
-    for file in (shows, shows_not, may_show, maps):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("{}")
-    assert "draws" not in call("run", "tiny", name, "--again", check=True).stdout and shows.exists() and maps.exists()
-    samples = run_folder(study, run) / paths.SAMPLES
-    write_parquet(samples, pd.read_parquet(samples).iloc[1:])
-    printed = call("run", "tiny", name, "--again", check=True).stdout
-    assert "the next snakemake draws tiny again\n" in printed and f"{maps}: set aside as {maps}.other" in printed
-    assert shows_not.exists() and not any(file.exists() for file in (shows, may_show, maps))
 
 
 def test_unused_lists_what_no_study_shows_and_deletes_it_on_request(project):

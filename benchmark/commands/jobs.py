@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark import paths
 from benchmark.commands.app import (
     TERMINATED,
     Dataset,
@@ -27,7 +26,7 @@ from benchmark.commands.app import (
     flag,
     read,
 )
-from benchmark.files import repairing, written_digest
+from benchmark.files import repairing
 
 if TYPE_CHECKING:
     from benchmark.study.study import Study
@@ -78,20 +77,14 @@ def run(
     from benchmark.study.plugins import stamp_with
     from benchmark.training.job import run
     from benchmark.training.loop import Interrupted
-    from benchmark.workflow.receipts import outdate
 
     command = shlex.join(["python", "-m", "benchmark", "run", study, name])
     loaded = read(study)
     stamp_with(*loaded.plugins)
     ARCHITECTURES.get(loaded.run(name).name.arch)
-    samples = paths.run(loaded.run(name).pool_path) / paths.SAMPLES
-    before = written_digest(samples) if planned is None or weights else None  # a workflow has planned what it draws
     try:
         with repairing():
             status = run(loaded, name, command, planned, again, weights)
-        if before and written_digest(samples) != before:
-            for line in outdate(loaded.run(name)):
-                print(line)
     except Interrupted as interruption:
         print(interruption, file=sys.stderr)
         raise typer.Exit(TERMINATED) from None
@@ -155,10 +148,12 @@ def page(
 
 def _draw(name: str, output: str, draw: Callable[[Study], list[Path]], partial: bool) -> None:
     """Draw an output and print its files; unless it is partial, leave the receipt by which the workflow knows it."""
-    from benchmark.workflow.receipts import renewed
+    from benchmark.workflow.receipts import renewed, results_of
 
     study = read(name)
-    receipt: AbstractContextManager[list[Path]] = nullcontext([]) if partial else renewed(study.receipt(output))
+    receipt: AbstractContextManager[list[Path]] = nullcontext([])
+    if not partial:
+        receipt = renewed(study.receipt(output), results_of(study, output))
     with repairing(), receipt as files:
         files += draw(study)
     print(*files, sep="\n")

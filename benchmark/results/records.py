@@ -171,9 +171,17 @@ def derived(file: Derived) -> pd.DataFrame:
 
     One made from other weights than the run has now is damaged: the run was made again since, and came out otherwise.
     """
-    path, run_file = paths.derived(file.pool_path), paths.run(file.run.pool_path) / RUN
+    path = paths.derived(file.pool_path)
     frame = read_parquet(path, file.origin)
-    made_from = written_origin(path).get("weights")  # earlier versions do not say
-    if made_from and run_file.is_file() and made_from != read_record(run_file)["sha256"].get(paths.MODEL, made_from):
+    if is_of_other_weights(file):
         raise DamagedFile(path, f"it was made from other weights than {file.run.name} has now")
     return frame
+
+
+def is_of_other_weights(file: Derived) -> bool:
+    """Whether a derived file was made from other weights than its run has now, as far as both say from which."""
+    made_from = written_origin(paths.derived(file.pool_path)).get("weights")  # earlier versions do not say
+    run_file = paths.run(file.run.pool_path) / RUN
+    if not (made_from and run_file.is_file()):
+        return False
+    return bool(made_from != read_record(run_file)["sha256"].get(paths.MODEL, made_from))

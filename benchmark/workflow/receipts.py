@@ -1,27 +1,30 @@
 """Receipts: records of the tables, figures, page and gathered results that are drawn of a study in its present form.
 
 The name of a receipt holds the fingerprint of all that determines what was drawn. So an output of a study that has
-changed since has none, and Snakemake draws it again, whatever the ages of files.
+changed since has none, and Snakemake draws it again, whatever the ages of files. A receipt also holds a digest of the
+results that were drawn: a run that was made again, for whichever study, may have others.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.files import read_record, set_aside, sha256, write_record
-from benchmark.study.runs import Derived, Run
+from benchmark.files import digest, read_record, set_aside, sha256, write_record
+from benchmark.results import records
 from benchmark.study.study import Study
 
-FILES = "files"
+FILES, RESULTS = "files", "results"
+OVERALL = ("collected", "page")  # outputs that every study has
 
 
 @contextlib.contextmanager
-def renewed(path: Path) -> Iterator[list[Path]]:
-    """Yield a list for the files that are drawn, and on success write their receipt, ``path``.
+def renewed(path: Path, results: str | None = None) -> Iterator[list[Path]]:
+    """Yield a list for the files that are drawn of ``results``, and on success write their receipt, ``path``.
 
     Receipts that there are of the output are hidden first: a drawing that is killed may have replaced some of their
     files. One that fails brings back those that still fit.
@@ -39,7 +42,8 @@ def renewed(path: Path) -> Iterator[list[Path]]:
             else:
                 receipt.unlink()
         raise
-    write_record(path, {FILES: {str(file): sha256(file) for file in files}})
+    content = {FILES: {str(file): sha256(file) for file in files}}
+    write_record(path, content | ({RESULTS: results} if results else {}))
     for receipt in hidden:
         receipt.unlink()
 
@@ -60,28 +64,33 @@ def settle(study: str) -> None:
             receipt.unlink()
 
 
-def outdate(run: Run) -> list[str]:
-    """Have the workflow make again what shows a run or is derived from it, in every study: the run has other results.
+def results_of(study: Study, output: str) -> str | None:
+    """Return a digest of the samples of all runs that an output shows; None if it shows none, or one is not on disk."""
+    if output in study.outputs and not study.kind_of(output).shows_results:
+        return None
+    runs = study.runs_of(output) if output in study.outputs else study.runs()
+    try:
+        return digest([_samples(run.pool_path) for run in runs])
+    except (KeyError, BadInput):
+        return None
 
-    Receipts of the studies that show it, and of those that cannot be read here, are removed; files derived from its
-    weights are set aside. Return a line for each.
+
+def outdate(study: Study) -> None:
+    """Have the workflow make again what was made of other results than a study's runs have now.
+
+    Receipts of its outputs are removed, and files derived from other weights are set aside.
     """
-    lines = []
-    for name in paths.studies():
-        derived: list[Derived] = []
-        with contextlib.suppress(BadInput):  # it may show the run: two studies' plugins can be at odds in one process
-            study = Study.load(name)
-            if run.pool_path not in {shown.pool_path for shown in study.runs()}:
-                continue
-            derived = study.derived
-        receipts = _receipts(name)
-        for receipt in receipts:
-            receipt.unlink()
-        lines += [f"the next snakemake draws {name} again"] * bool(receipts)
-        for file in derived:
-            if file.run.pool_path == run.pool_path and (path := paths.derived(file.pool_path)).is_file():
-                lines.append(f"{path}: set aside as {set_aside(path, 'other')}")
-    return lines
+    _samples.cache_clear()
+    for receipt in _receipts(study.name):
+        output = _output(receipt)
+        if output in (*study.outputs, *OVERALL) and receipt == study.receipt(output):
+            with contextlib.suppress(BadInput):
+                drawn = read_record(receipt).get(RESULTS)  # earlier versions do not say
+                if drawn and results_of(study, output) not in (drawn, None):
+                    receipt.unlink()
+    for file in study.derived:
+        if records.is_of_other_weights(file):
+            set_aside(paths.derived(file.pool_path), "other")
 
 
 def check(study: str) -> tuple[int, list[tuple[Path, str]]]:
@@ -97,14 +106,20 @@ def check(study: str) -> tuple[int, list[tuple[Path, str]]]:
         except (KeyError, BadInput) as error:
             faults[path] = str(error)
             continue
-        for file, digest in digests.items():
+        for file, drawn in digests.items():
             if not Path(file).is_file():
                 continue  # the workflow makes what is missing
-            if sha256(Path(file)) == digest:
+            if sha256(Path(file)) == drawn:
                 intact += 1
             else:
                 faults[Path(file)] = "it is not what was drawn"
     return intact, list(faults.items())
+
+
+@cache
+def _samples(pool_path: str) -> str:
+    """Return the digest of a run's samples, by its record."""
+    return str(read_record(paths.run(pool_path) / paths.RUN)["sha256"][paths.SAMPLES])
 
 
 def _output(receipt: Path) -> str:
@@ -117,7 +132,7 @@ def _fits(receipt: Path) -> bool:
         digests = read_record(receipt)[FILES]
     except (KeyError, BadInput):
         return False
-    return all(Path(file).is_file() and sha256(Path(file)) == digest for file, digest in digests.items())
+    return all(Path(file).is_file() and sha256(Path(file)) == drawn for file, drawn in digests.items())
 
 
 def _receipts(study: str) -> list[Path]:

@@ -26,6 +26,7 @@ def verify(study: Study) -> tuple[int, list[str]]:
     Missing files are passed over; see `benchmark.workflow.targets.missing`. Damaged files are set aside, and so are
     runs, splits and derived files of other images than those on disk.
     """
+    receipts.outdate(study)
     intact, faults = receipts.check(study.name)
     lines = [f"{path}: {problem}; set aside as {set_aside(path)}: run snakemake again" for path, problem in faults]
     for check in _checks(study):

@@ -5,14 +5,18 @@ from pathlib import Path
 import pytest
 
 from benchmark import paths
+from benchmark.features.embed import embed
+from benchmark.files import read_record, write_record
 from benchmark.workflow import receipts
+from tests.pool import run_folder
+from tests.project import CELL
 
 TABLE = Path("table.md")
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)  # the fixture ``project`` has a folder of its own
 
 
 def receipt(form):
@@ -62,3 +66,28 @@ def test_a_file_that_no_receipt_fits_is_named():
     receipt("b").write_bytes(receipt("a").read_bytes())
     TABLE.write_text("changed by hand")
     assert receipts.check("mine") == (0, [(TABLE, "it is not what was drawn")]) and len(kept()) == 2
+
+
+def test_what_shows_a_run_or_comes_of_its_weights_is_made_again_if_that_run_came_out_otherwise(project):
+    distances = {"kind": "distances", "cells": [CELL], "methods": ["ft"], "classes": ["8", "1"]}
+    study, name = project.study({"tables": {"table4": distances}}), project.name("ft")
+    other = project.study({"tables": {"table2": {"methods": ["ft"]}}}, name="other")
+    for run in other.runs():
+        project.run(study, str(run.name))
+    project.command("table", "other", "table2", check=True)
+    drawn, derived = other.receipt("table2"), Path(embed(study, "distances", name, "random-10"))
+    for owner in (other, study):
+        receipts.outdate(owner)
+    assert drawn.exists() and derived.exists()
+    file = run_folder(study, name) / paths.RUN
+    record = read_record(file)
+    digests = record["sha256"] | {paths.SAMPLES: "0" * 64, paths.MODEL: "0" * 64}
+    write_record(file, record | {"sha256": digests})
+    receipts.outdate(study)
+    assert drawn.exists() and not derived.exists() and derived.with_name(f"{derived.name}.other").exists()
+    receipts.outdate(other)
+    assert not drawn.exists()
+    file.unlink()  # without its runs, a checkout keeps what was drawn
+    drawn.write_bytes(b"{}")
+    receipts.outdate(other)
+    assert drawn.exists()
