@@ -151,9 +151,9 @@ def _draw(name: str, output: str, draw: Callable[[Study], list[Path]], partial: 
     from benchmark.workflow.receipts import renewed, results_of
 
     study = read(name)
-    receipt: AbstractContextManager[list[Path]] = nullcontext([])
-    if not partial:
-        receipt = renewed(study.receipt(output), results_of(study, output))
+    receipt: AbstractContextManager[list[Path]] = (
+        nullcontext([]) if partial else renewed(study.receipt(output), results_of(study, output))
+    )
     with repairing(), receipt as files:
         files += draw(study)
     print(*files, sep="\n")

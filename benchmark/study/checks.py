@@ -203,7 +203,7 @@ def check_prepared(study: PlannedStudy, dataset: str, record: dict[str, Any]) ->
     _check_channels(study, dataset, channels)
     check_batches(study, dataset, count)
     _check_sides(study, dataset, height, width)
-    # Either side may be cut to its first samples: members are where they are more, and in a search they always are.
+    # Of members and non-members, the attack takes the first of the larger side. In a search the members are larger.
     grouped = record.get("grouped_by_class", ["train"] * bool(record.get("sorted_by_class")))  # as earlier versions say
     if grouped and study.members == "first":
         raise BadInput(

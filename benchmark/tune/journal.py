@@ -151,11 +151,9 @@ class Journal:
             now = store.content_digest_if_known(self.study.dataset_folder(pair.cell.dataset))
             for trial in self.ended(pair):
                 if now and (then := trial.user_attrs["stamp"].get("data", now)) != now:
-                    trained = (
-                        f"{pair.cell}/{pair.method}: candidates were trained on other images ({then}) than there are"
-                    )
+                    trained = f"candidates were trained on other images ({then}) than there are now ({now})"
                     advice = "move the file away to start anew, or call these images something else"
-                    raise BadInput(f"{self.path}: {trained} now ({now}): {advice}")
+                    raise BadInput(f"{self.path}: {pair.cell}/{pair.method}: {trained}: {advice}")
 
     def clean(self) -> None:
         """Mark as failed the candidates that a killed tuning left half done; no other process may be tuning.

@@ -50,9 +50,9 @@ def tune(name: str, jobs: int, replace: bool = False) -> Path:
         journal.clean()
         journal.check_images()
         if remaining := journal.remaining():
-            jobs = min(jobs, journal.pairs_left())  # further workers would wait, and hold a GPU meanwhile
             _references(journal.study, journal.cells_left(), jobs)
             journal.check_images()  # again, since these may have prepared them
+            jobs = min(jobs, journal.pairs_left())  # further workers would wait, and hold a GPU meanwhile
             print(f"{remaining} candidates left, {jobs} at a time", flush=True)
             options = ["--jobs", str(jobs), "--worker", str(os.getpid())]
             worker = [sys.executable, "-m", "benchmark", "tune", name, *options]
