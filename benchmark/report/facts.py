@@ -72,12 +72,13 @@ def tuned(study: Study, cells: Sequence[Cell] = (), methods: Iterable[str] = ())
     left = study.tuned_file.get("about", {}).get("left")
     unfinished = f", by a search of which {left} candidates are left" if left else ""
     text = f"Hyperparameters were tuned{place} on other trials, with their Retrain and {tuning_data}{unfinished}"
-    places = []
-    for cell in cells:
-        if untuned := study.untuned_methods(cell, methods):
-            tuned_any = len(untuned) < len({MethodName.parse(method).head for method in methods} - {ORIGINAL, RETRAIN})
-            places.append(f"{listed(untuned)} in " * tuned_any + short_label(cell, cells))
-    return text + (f"; not for {', '.join(places)}" if places else "")
+    heads = {MethodName.parse(method).head for method in methods} - {ORIGINAL, RETRAIN}
+    untuned, otherwise = study.untuned_methods, study.tuned_otherwise
+    for words, find in (("not for", untuned), ("with other settings than here for", otherwise)):
+        found = {short_label(cell, cells): find(cell, methods) for cell in cells}
+        places = [f"{listed(some)} in " * (len(some) < len(heads)) + cell for cell, some in found.items() if some]
+        text += f"; {words} {', '.join(places)}" if places else ""
+    return text
 
 
 def apart(study: Study, metrics: pd.DataFrame) -> str:

@@ -85,10 +85,12 @@ class PlannedStudy(ResolvedStudy):
             drawn.append(self.margin)
         if output.kind == "search":
             drawn.append(digest(self.tuned_file))
-        elif self.includes_tuned:  # a caption says with which images, and what was not tuned
+        elif self.includes_tuned:  # a caption says with which images, and what was not tuned, or otherwise
             left = self.tuned_file.get("about", {}).get("left") or None
-            untuned = [[cell, self.untuned_methods(Cell.parse(cell), output.methods)] for cell in output.cells]
-            parts = [left, *([cell, methods] for cell, methods in untuned if methods)]
+            cells = [Cell.parse(cell) for cell in output.cells]
+            untuned = [[str(cell), self.untuned_methods(cell, output.methods)] for cell in cells]
+            otherwise = [[str(cell), "otherwise", self.tuned_otherwise(cell, output.methods)] for cell in cells]
+            parts = [left, *(entry for entry in [*untuned, *otherwise] if entry[-1])]
             drawn.append(["tuned", self.tuned_without_test_data, *filter(None, parts)])
         # Its own gathered files follow from its runs, and their receipt covers this fingerprint.
         others = [file for file in self.gathered_by(name) if file not in self._gathered]

@@ -14,14 +14,14 @@ from pydantic import PrivateAttr
 from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import BadInput, number_of, unknown
-from benchmark.files import sha256
+from benchmark.files import digest, sha256
 from benchmark.methods.base import Recipe
 from benchmark.names import CHOSEN, ORIGINAL, RETRAIN, Cell, MethodName, RunName, Scenario, matches
 from benchmark.registry import ARCHITECTURES
 from benchmark.study.form import StudyForm
 from benchmark.study.plugins import code_version, method_class
 from benchmark.study.reading import parse, validated
-from benchmark.study.runs import Run
+from benchmark.study.runs import SHORT, Run
 
 
 class ResolvedStudy(StudyForm):
@@ -56,6 +56,18 @@ class ResolvedStudy(StudyForm):
         values = self.tuned_file.get("hyperparameters", {}).get(str(cell), {})
         heads = dict.fromkeys(MethodName.parse(method).head for method in methods)
         return [head for head in heads if head not in values and head not in (ORIGINAL, RETRAIN)]
+
+    def tuned_otherwise(self, cell: Cell, methods: Iterable[str]) -> list[str]:
+        """Return those of the methods whose other settings, such as epochs, are not those of the search.
+
+        An earlier version of `tune` did not record these: nothing is said of its values.
+        """
+        found = self.tuned_file.get("found", {}).get(str(cell), {})
+        values = self.tuned_file.get("hyperparameters", {}).get(str(cell), {})
+        heads = dict.fromkeys(MethodName.parse(method).head for method in methods)
+        recorded = {head: found[head]["settings"] for head in heads if "settings" in found.get(head, {})}
+        here = {head: self._settings(cell, MethodName.parse(head)) for head in recorded}
+        return [head for head in recorded if recorded[head] != others(here[head], values.get(head, {}))]
 
     @cached_property
     def untuned(self) -> Self:
@@ -211,6 +223,13 @@ class ResolvedStudy(StudyForm):
 def plain_values(settings: Recipe) -> dict[str, Any]:
     """Return hyperparameters as plain data, by their names in a study file."""
     return settings.model_dump(by_alias=True, warnings=False)  # a default of another type is reported later
+
+
+def others(settings: Recipe, searched: Iterable[str]) -> str:
+    """Return the digits of all hyperparameters but the ``searched`` ones, and but when a run is evaluated."""
+    left_out = {*searched, "evaluate_every"}
+    values = {key: value for key, value in _determining_values(settings).items() if key not in left_out}
+    return f"sha256:{digest(values)[:SHORT]}"  # digits alone may be a number in YAML, such as 4e772822
 
 
 def _determining_values(settings: Recipe) -> dict[str, Any]:

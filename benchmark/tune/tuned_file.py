@@ -14,6 +14,7 @@ from benchmark.errors import BadInput
 from benchmark.files import write_text
 from benchmark.names import Cell
 from benchmark.study.reading import parse
+from benchmark.study.resolve import others
 from benchmark.tune.journal import Journal, Pair
 from benchmark.workflow.status import spell
 
@@ -91,7 +92,7 @@ def outcomes(journal: Journal) -> dict[str, dict[str, Any]]:
     ``avg_gap`` is the best candidate's on the images that it was chosen by, ``avg_gap_of_own_values`` that of the
     study's own values, None if the ranges leave these out. ``test_gap`` is the best candidate's on the test images,
     ``oracle_test_gap`` the smallest of any candidate there. ``edges`` are the settings whose best value lies at an end
-    of its range, and ``lr`` if no candidate had a lower or a higher one.
+    of its range, and ``lr`` if no candidate had a lower or a higher one. ``settings`` are the digits of all others.
     """
     by_cell: dict[str, dict[str, Any]] = {}
     for pair in journal.pairs:
@@ -110,6 +111,7 @@ def outcomes(journal: Journal) -> dict[str, dict[str, Any]]:
                 "test_gap": _rounded(best.user_attrs.get("test_gap")),
                 "oracle_test_gap": _rounded(min(test_gaps, default=None)),
                 "edges": [f"{name} {edge}" for name, edge in edges.items() if edge],
+                "settings": others(pair.default.settings, values),
             }
     return by_cell
 

@@ -1,6 +1,7 @@
 """The file of tuned values that a search writes, and what it says of how they were found."""
 
 from functools import partial
+from unittest.mock import ANY
 
 import pytest
 import yaml
@@ -31,6 +32,7 @@ def test_the_file_says_what_the_chosen_candidate_the_studys_own_and_an_oracle_re
     tuned = yaml.safe_load(write(journal).read_text())
     assert tuned["hyperparameters"] == {CELL: {"ft": {"lr": 0.4}}}
     assert tuned["found"][CELL]["ft"] == {
+        "settings": ANY,
         "candidates": 3,
         "pflops": 4.5,
         "avg_gap": 4.0,

@@ -1,5 +1,7 @@
 """What is trained for tuning beside a study's own runs, and studies that have the values found."""
 
+import re
+
 import numpy as np
 import pytest
 import yaml
@@ -7,7 +9,8 @@ import yaml
 from benchmark import paths
 from benchmark.data.splits import read_split
 from benchmark.errors import BadInput
-from benchmark.names import RunName
+from benchmark.names import Cell, RunName
+from benchmark.report import facts
 from benchmark.study.prepare import split
 from benchmark.study.study import Study
 from benchmark.study.tuning import tuned_cells
@@ -167,6 +170,27 @@ def test_a_study_that_sets_tuned_to_null_has_its_own_values_again(project):
     assert child.run(f"{CELL}/ft/trial-0").settings.lr == untuned_lr and not child.includes_tuned
     paths.study_file("child").write_text("extends: tiny\n")
     assert Study.load("child").run(f"{CELL}/ft/trial-0").fingerprint == tuned.run(f"{CELL}/ft/trial-0").fingerprint
+
+
+def test_a_caption_says_which_values_were_searched_with_other_settings(project):
+    project.study(TUNE)
+    pretend(count=6)
+    path = write(Journal(Study.load("tiny")))
+    output = {"kind": "unlearning", "cells": [CELL], "methods": ["original", "ft", "coun"]}
+
+    def caption(**changes):
+        study = project.study(TUNE, {"tuned": "tiny", "tables": {"table2": output}, **changes})
+        return facts.tuned(study, [Cell.parse(CELL)], output["methods"]), study.output_fingerprint("table2")
+
+    as_searched, fingerprint = caption()
+    assert as_searched.endswith("images held out of their training data")
+    ft, all_methods = ({CELL: {name: {"momentum": 0.8}}} for name in ("ft", "unlearning"))
+    assert caption(hyperparameters={CELL: {"unlearning": {"evaluate_every": 2}}})[0] == as_searched
+    assert caption(hyperparameters=ft)[0] == f"{as_searched}; with other settings than here for FT in random 10 %"
+    assert caption(hyperparameters=all_methods)[0] == f"{as_searched}; with other settings than here for random 10 %"
+    # A tuned file of an earlier version says nothing of them; with or without them, a table is another one.
+    path.write_text(re.sub(" +settings: .*\n", "", path.read_text()))
+    assert caption(hyperparameters=ft)[0] == as_searched and caption()[1] == fingerprint
 
 
 def test_a_scenario_that_reuses_another_gets_the_values_of_that_one_alone(project):
