@@ -65,14 +65,15 @@ def tuned(study: Study, cells: Sequence[Cell] = (), methods: Iterable[str] = ())
 
     Those of another study may have been tuned on fewer images, or for fewer epochs.
     """
-    if not study.includes_tuned:
+    heads = {MethodName.parse(method).head for method in methods} - {ORIGINAL, RETRAIN}
+    shows_none = bool(cells) and all(len(study.untuned_methods(cell, methods)) == len(heads) for cell in cells)
+    if shows_none or not study.includes_tuned:
         return ""
     place = "" if study.tuned == study.name else f" in the study {study.tuned},"
     tuning_data = "images held out of their training data" if study.tuned_without_test_data else "the test data"
     left = study.tuned_file.get("about", {}).get("left")
     unfinished = f", by a search of which {left} candidates are left" if left else ""
     text = f"Hyperparameters were tuned{place} on other trials, with their Retrain and {tuning_data}{unfinished}"
-    heads = {MethodName.parse(method).head for method in methods} - {ORIGINAL, RETRAIN}
     untuned, otherwise = study.untuned_methods, study.tuned_otherwise
     for words, find in (("not for", untuned), ("with other settings than here for", otherwise)):
         found = {short_label(cell, cells): find(cell, methods) for cell in cells}
