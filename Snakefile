@@ -53,11 +53,11 @@ command = f"{shlex.quote(sys.executable)} -I -S {shlex.quote(job_server.__file__
 cores = min(workflow.resource_settings.cores or 1, os.cpu_count() or 1)
 if workflow.resource_settings.cores:
     workflow.global_resources["_cores"] = cores
-# The study sets the threads that a job computes with, since results may depend on them.
+# The study sets the threads that a job computes with: with others, results differ by rounding.
 shell.prefix("".join(f"export {name}={study.threads}; " for name in resources.THREADS))
 
 # `--resources gpu=N` requests GPUs: each job that computes takes one, N at once, and fails without one. Otherwise a job
-# uses a GPU if it finds one, and nothing limits how many jobs run at once.
+# uses a GPU if it finds one, and waits if BENCHMARK_JOBS_PER_GPU jobs use it already.
 gpus = workflow.global_resources.get("gpu")
 gpu = {"gpu": 1} if gpus and gpus.value else {}
 if gpu:

@@ -20,7 +20,7 @@ class BadInput(Exception):
 
 
 class StaleOutput(BadInput):
-    """A file on disk that is damaged, or does not belong to the study as it now stands."""
+    """A file on disk that is missing, damaged, or not of the study as it now stands."""
 
 
 class DamagedFile(StaleOutput):

@@ -177,11 +177,13 @@ def test_unused_lists_what_no_study_shows_and_deletes_it_on_request(project):
     project.study()
     written = paths.SPLITS / "digits" / "random-10" / ".trial-0-12345678.parquet.abc.parquet"
     written.touch()  # another process writes it just now
+    aside = paths.SPLITS / "digits" / "random-10" / "trial-0-12345678.parquet.other"
+    aside.touch()
     # Also unused: the split of a sequential scenario, which the tests' project has drawn.
     for arguments, hint in (("unused", "--remove deletes them"), ("unused --remove", "MB): deleted")):
         printed = call(*arguments.split(), check=True).stdout
-        assert str(old) in printed and str(used) not in printed and hint in printed
-    assert used.exists() and not old.exists() and written.exists()
+        assert all(str(path) in printed for path in (old, aside)) and str(used) not in printed and hint in printed
+    assert used.exists() and not old.exists() and not aside.exists() and written.exists()
     assert call("unused").stdout.startswith("nothing in results/ is unused")
     paths.study_file("tiny").unlink()
     assert "config: no study there" in mistake("unused", "--remove") and used.exists()

@@ -107,6 +107,11 @@ CHANGES = [
     (hyper("*", unlearning={"warmup": 3}), "tables.table2: run", "warmup: 3: accepted is at most its 2 epochs"),
     (table2(methods=["coun@warmup=9"]), "tables.table2: run", "warmup: 9"),
     (hyper("*", unlearning={"batch_size": 150}), f"run '{CELL}/", "150: accepted is at most the 144 retain"),
+    (
+        {"datasets": {"digits": {"subset": 55}}} | hyper("*", unlearning={"batch_size": 50}),
+        f"run '{CELL}/",
+        "50: accepted is at most the 49 retain",  # 5.5 are forgotten, rounded half up
+    ),
     (hyper("*", training={"batch_size": 161}), "run 'digits/convnet/original/trial-0'", "batch_size: 161"),
     (table2(methods=["coun@cl_transform=CHJN"]), f"run '{CELL}/coun@cl_transform=CHJN/", "'CHJN': accepted for grey"),
     (dataset(size=30) | table2(cells=["digits/vit/random-10"]), "digits/vit/random-10", "30x30"),

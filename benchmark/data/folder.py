@@ -83,7 +83,7 @@ def _subfolders(folder: Path) -> list[str]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [file for file in sorted(folder.glob("*")) if file.suffix.lower() in SUFFIXES and file.is_file()]
+    return [file for file in sorted(folder.glob("[!.]*")) if file.suffix.lower() in SUFFIXES and file.is_file()]
 
 
 def _read_split(images: list[list[Path]], size: int | None) -> Split:

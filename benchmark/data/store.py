@@ -209,6 +209,8 @@ def load(folder: Path, verify: bool = False) -> Arrays:
             # Without its record the workflow prepares the dataset again.
             raise DamagedFile(folder / PROVENANCE, f"{path.name} beside it is missing; {_remedy(folder)}") from None
         except (ValueError, EOFError, MemoryError, SyntaxError, TokenError) as error:  # numpy parses a header as Python
+            if verify and isinstance(error, MemoryError):
+                raise  # the digest was right: it is the machine's fault
             raise DamagedFile(path, f"{error}; {_remedy(folder)}") from None
         parts[file] = array
     return Arrays(**parts, classes=stored["classes"], origin=stored["origin"], where=str(folder))

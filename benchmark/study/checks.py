@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark import paths
-from benchmark.data.splits import chosen_by
+from benchmark.data.splits import chosen_by, share
 from benchmark.data.store import WHERE
 from benchmark.errors import BadInput, unknown
 from benchmark.methods.base import GROUPS
@@ -152,7 +152,7 @@ def check_batches(study: PlannedStudy, dataset: str, train: int) -> None:
 
 def _retained(study: PlannedStudy, dataset: str, scenario_name: str, train: int) -> int:
     """Return how many of ``train`` images a scenario retains at most; raise `BadInput` for a list of all of them."""
-    held_out = train * study.hold_out // 100
+    held_out = share(train, study.hold_out)
     if not scenario_name:
         return train - held_out
     scenario = Scenario(scenario_name)
@@ -162,7 +162,7 @@ def _retained(study: PlannedStudy, dataset: str, scenario_name: str, train: int)
             where = f"{study.file}: lists.{scenario.list_name}"
             raise BadInput(f"{where}: {file[0]} lists all {train} training images, so that nothing is retained")
         return train - max(listed, held_out)  # those held out may be on the list
-    return train - train * (study.hold_out + scenario.percent * scenario.stages) // 100
+    return train - held_out - share(train, scenario.percent * scenario.stages)
 
 
 def _check_hold_out(study: PlannedStudy) -> None:
@@ -204,8 +204,7 @@ def check_prepared(study: PlannedStudy, dataset: str, record: dict[str, Any]) ->
     check_batches(study, dataset, count)
     _check_sides(study, dataset, height, width)
     # Of members and non-members, the attack takes the first of the larger side. In a search the members are larger.
-    grouped = record.get("grouped_by_class", ["train"] * bool(record.get("sorted_by_class")))  # as earlier versions say
-    if grouped and study.members == "first":
+    if (grouped := record.get("grouped_by_class")) and study.members == "first":
         raise BadInput(
             f"{study.file}: members: 'first': the {' and '.join(grouped)} images of {dataset} are grouped by class, so "
             "that the attack would know the first classes alone; accepted for them: 'random'"

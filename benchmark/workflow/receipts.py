@@ -89,14 +89,16 @@ def outdate(study: Study) -> None:
                 if drawn and results_of(study, output) not in (drawn, None):
                     receipt.unlink()
     for file in study.derived:
-        if records.is_of_other_weights(file):
-            set_aside(paths.derived(file.pool_path), "other")
+        with contextlib.suppress(BadInput):  # a damaged record: its readers say so
+            if records.is_of_other_weights(file):
+                set_aside(paths.derived(file.pool_path), "other")
 
 
 def check(study: str) -> tuple[int, list[tuple[Path, str]]]:
     """Compare drawn files with their receipts; return the number of intact ones, and each other with its fault.
 
-    Where an output has several receipts, those that fit count: see `settle`.
+    Where an output has several receipts, those that fit count: see `settle`. An output that is drawn meanwhile, whose
+    receipt is then gone, is passed over.
     """
     settle(study)
     intact, faults = 0, {}  # two receipts may name one file
@@ -104,14 +106,15 @@ def check(study: str) -> tuple[int, list[tuple[Path, str]]]:
         try:
             digests = read_record(path)[FILES]
         except (KeyError, BadInput) as error:
-            faults[path] = str(error)
+            if path.exists():
+                faults[path] = str(error)
             continue
         for file, drawn in digests.items():
             if not Path(file).is_file():
                 continue  # the workflow makes what is missing
             if sha256(Path(file)) == drawn:
                 intact += 1
-            else:
+            elif path.exists():
                 faults[Path(file)] = "it is not what was drawn"
     return intact, list(faults.items())
 

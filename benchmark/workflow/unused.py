@@ -18,8 +18,8 @@ def unused(remove: bool = False) -> str:
 
     Raises `BadInput` if there is no study at all, or if one cannot be read.
     """
-    # A name that begins with a dot is that of a file being written.
-    files = {path for kind in ("splits", *DERIVED) for path in (paths.RESULTS / kind).rglob("[!.]*.parquet")}
+    # A name that begins with a dot is that of a file being written; one that was set aside goes on after `.parquet`.
+    files = {path for kind in ("splits", *DERIVED) for path in (paths.RESULTS / kind).rglob("[!.]*.parquet*")}
     runs = {path.parent for path in paths.RUNS.rglob(paths.RUN)}
     unshown = sorted((runs | files) - used())
     size = sum(file.stat().st_size for path in unshown for file in [path, *path.rglob("*")] if file.is_file())

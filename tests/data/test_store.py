@@ -103,6 +103,17 @@ def test_a_changed_pixel_is_found_on_request_a_changed_shape_always_and_a_pickle
         store.load(folder)
 
 
+def test_a_file_whose_digest_is_right_is_not_damaged_where_memory_runs_out(folder, monkeypatch):
+    def fail(*_args, **_kwargs):
+        raise MemoryError
+
+    monkeypatch.setattr(np, "load", fail)
+    with pytest.raises(MemoryError):
+        store.load(folder, verify=True)
+    with pytest.raises(DamagedFile):  # a damaged header may ask for any amount
+        store.load(folder)
+
+
 def test_other_images_or_labels_do_not_take_the_place_of_those_prepared(pixels):
     def either(_, settings):
         first = int(settings.path)

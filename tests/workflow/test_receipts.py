@@ -68,6 +68,24 @@ def test_a_file_that_no_receipt_fits_is_named():
     assert receipts.check("mine") == (0, [(TABLE, "it is not what was drawn")]) and len(kept()) == 2
 
 
+def test_what_is_drawn_again_while_it_is_checked_is_passed_over(monkeypatch):
+    draw("a", "5 trials")
+    for read in ("sha256", "read_record"):
+        found, wait = getattr(receipts, read), [True]
+
+        def drawing(path, found=found, wait=wait):
+            if wait.pop() if wait else False:
+                receipt("a").unlink()
+                TABLE.write_text("half")
+            return found(path)
+
+        monkeypatch.setattr(receipts, read, drawing)
+        assert receipts.check("mine") == (0, [])
+        monkeypatch.undo()
+        monkeypatch.chdir(TABLE.resolve().parent)
+        draw("a", "5 trials")
+
+
 def test_what_shows_a_run_or_comes_of_its_weights_is_made_again_if_that_run_came_out_otherwise(project):
     distances = {"kind": "distances", "cells": [CELL], "methods": ["ft"], "classes": ["8", "1"]}
     study, name = project.study({"tables": {"table4": distances}}), project.name("ft")
@@ -87,6 +105,11 @@ def test_what_shows_a_run_or_comes_of_its_weights_is_made_again_if_that_run_came
     assert drawn.exists() and not derived.exists() and derived.with_name(f"{derived.name}.other").exists()
     receipts.outdate(other)
     assert not drawn.exists()
+    derived.with_name(f"{derived.name}.other").rename(derived)
+    record = file.read_bytes()
+    file.write_bytes(record[: len(record) // 2])
+    receipts.outdate(study)  # whoever reads the record says that it is damaged
+    assert derived.exists()
     file.unlink()  # without its runs, a checkout keeps what was drawn
     drawn.write_bytes(b"{}")
     receipts.outdate(other)
