@@ -85,7 +85,7 @@ def read_record(path: Path, remedy: str = "run snakemake") -> dict[str, Any]:
     if content.pop(DIGEST_KEY, None) not in (None, digest(content)):
         raise DamagedFile(path, "its content is not what was written")
     if lacking := [key for key, kind in NEEDED.get(path.name, {}).items() if not isinstance(content.get(key), kind)]:
-        raise DamagedFile(path, f"it is no record: {', '.join(lacking)} missing or of another type")
+        raise DamagedFile(path, f"it is not a record: {', '.join(lacking)} missing or of another type")
     return content
 
 

@@ -127,7 +127,7 @@ def code_digest(module: str) -> str | None:
     try:
         return source_digest([Path(file)])
     except (OSError, SyntaxError, tokenize.TokenError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file}, a plugin's module, is no code of Python: {type(error).__name__}: {error}") from None
+        raise BadInput(f"{file}, a plugin's module, is not Python code: {type(error).__name__}: {error}") from None
 
 
 METHODS = Registry("method")

@@ -225,7 +225,7 @@ def test_a_plugins_architecture_and_source_are_identified_by_their_code(empty, t
     file.write_text(file.read_text().replace("256", "255"))
     assert planned()[1] != folder
     network.write_text("def flat(classes, image_shape:\n")
-    with pytest.raises(BadInput, match=r"all_parts_plugin\.py, a plugin's module, is no code of Python: "):
+    with pytest.raises(BadInput, match=r"all_parts_plugin\.py, a plugin's module, is not Python code: "):
         Study.load("tiny")
     network.unlink()
     with pytest.raises(BadInput, match="module 'all_parts_plugin' of a plugin cannot be found"):

@@ -33,7 +33,7 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     if skipped := sorted(str(path.relative_to(root)) for path in all_files if path not in read_files):
         origin["skipped"] = {"files": len(skipped), "such as": skipped[:NAMED]}
         examples = ", ".join(skipped[:NAMED])
-        note = f"{len(skipped)} files are no {{train,test}}/<class>/<image>, such as {examples}"
+        note = f"{len(skipped)} files are not {{train,test}}/<class>/<image>, such as {examples}"
         print(f"{root}: {note}", file=sys.stderr)
     if untested := [folder for folder, found in files["test"].items() if not found]:
         print(f"{root / 'test'}: no images of {', '.join(untested)}", file=sys.stderr)

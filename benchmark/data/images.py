@@ -92,7 +92,7 @@ def differ_in_size(files: Iterable[Path]) -> bool:
                 turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= SIDEWAYS
                 sizes.add(image.size[::-1] if turned else image.size)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            raise BadInput(f"{file}: is no image; accepted are 8-bit {', '.join(FORMATS)}") from None
+            raise BadInput(f"{file}: is not an image; accepted are 8-bit {', '.join(FORMATS)}") from None
         if len(sizes) > 1:
             return True
     return False

@@ -73,7 +73,7 @@ def _opened(shard: Path) -> Iterator[pq.ParquetFile]:
         with pq.ParquetFile(shard, buffer_size=BUFFER) as file:
             yield file
     except (pa.ArrowException, UnicodeDecodeError, OSError, MemoryError) as error:
-        raise BadInput(f"{shard}: is no readable parquet file ({' '.join(str(error).split())[:200]})") from None
+        raise BadInput(f"{shard}: is not a readable parquet file ({' '.join(str(error).split())[:200]})") from None
 
 
 def _column(shard: Path, schema: pa.Schema, settings: DatasetSettings, content: str) -> str:

@@ -43,7 +43,7 @@ def maps(features: npt.NDArray[np.floating[Any]], seed: int, threads: int = 1) -
         )
     if not np.isfinite(features).all():
         invalid = int((~np.isfinite(features)).any(axis=1).sum())
-        raise BadInput(f"features: {invalid} of {len(features)} samples hold a value that is no number")
+        raise BadInput(f"features: {invalid} of {len(features)} samples hold a value that is not a number")
     if not np.ptp(features, axis=0).any():  # a collapsed model's equal samples, whose spread t-SNE would divide by
         features = np.zeros_like(features)
     with warnings.catch_warnings():

@@ -38,7 +38,7 @@ def confidence(loss: npt.NDArray[Any]) -> Floats:
     loss = np.asarray(loss, dtype=np.float32)
     if len(invalid := np.flatnonzero(~(loss >= -1e-4))):
         value = f"column loss, row {invalid[0]}: {loss[invalid[0]]}"
-        raise BadInput(f"{value} is no cross-entropy: accepted are numbers from 0")
+        raise BadInput(f"{value} is not a cross-entropy: accepted are numbers from 0")
     return np.minimum(np.exp(-loss), np.float32(1)).astype(np.float64)
 
 

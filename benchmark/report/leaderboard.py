@@ -72,7 +72,7 @@ def entries() -> dict[str, EntryForm]:
     files = sorted(paths.LEADERBOARD.glob(f"*/{ENTRY}"))
     for file in files:
         if MethodName.parse(file.parent.name, str(file)).base in (ORIGINAL, RETRAIN):
-            raise BadInput(f"{file}: {file.parent.name!r} is no entry: accepted is a method that unlearns")
+            raise BadInput(f"{file}: {file.parent.name!r} is not an entry: accepted is a method that unlearns")
     return {file.parent.name: validated(EntryForm, parse(file), str(file)) for file in files}
 
 
@@ -109,7 +109,7 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         rows = pd.read_csv(path, dtype=TEXTS)
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: is no table of rows ({error}): delete it, and refresh the board") from None
+        raise BadInput(f"{path}: is not a table of rows ({error}): delete it, and refresh the board") from None
     if "study" not in rows:
         raise BadInput(f"{path}: column 'study' is missing: delete it, and refresh the board")
     return rows

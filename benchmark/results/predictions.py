@@ -57,11 +57,11 @@ def of_dataset(path: Path, labels: Mapping[str, npt.NDArray[Any]], classes: int)
     )
     frame = dataset.merge(predictions, how="outer", on=["split", "index"], indicator="source")
     for fault, rows in {
-        "this image is no part of the dataset": frame["source"] == "right_only",
+        "this image is not in the dataset": frame["source"] == "right_only",
         "this image is missing": frame["source"] == "left_only",
         "this image occurs twice": frame.duplicated(["split", "index"]),
         "the label is not the dataset's: are the images in another order?": frame["label"] != frame["true"],
-        "the prediction is no class": ~frame["prediction"].isin(range(classes)),
+        "the prediction is not a class": ~frame["prediction"].isin(range(classes)),
         **{
             f"the {name} is not a finite number in float32": ~(frame[name].astype(float).abs() <= LARGEST)
             for name in numbers

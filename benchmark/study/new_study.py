@@ -102,7 +102,7 @@ def write_scored(folder: Path, extends: str, cell: str, name: str) -> Path:
     present = {file.name for file in folder.glob("trial-*") if file.is_file()}
     trials, most = len(present), study.trials
     if not 0 < trials <= most or present != {f"trial-{trial}.parquet" for trial in range(trials)}:
-        given = f"has {', '.join(sorted(present)) or 'no file of a trial'}" if folder.is_dir() else "is no folder"
+        given = f"has {', '.join(sorted(present)) or 'no file of a trial'}" if folder.is_dir() else "is not a folder"
         accepted = f"accepted are trial-0.parquet and so on, without a gap, to trial-{most - 1}.parquet at most"
         raise BadInput(f"{folder} {given}: {accepted}")
     tables = [output for output in study.tables.values() if output.kind == "unlearning"]

@@ -60,7 +60,7 @@ class _Source(SourceFileLoader):
 def _import(name: str, where: str) -> None:
     if not name.endswith(".py"):
         if not getattr(importlib.import_module(name), "__file__", None):
-            raise BadInput(f"{where}: {name!r} is no file of code: accepted is a module or a .py file")
+            raise BadInput(f"{where}: {name!r} is not a file of code: accepted is a module or a .py file")
         return
     path = Path(name).resolve()
     if not path.is_file():
@@ -148,7 +148,7 @@ def _fault(candidate: Any) -> str:
     for name in own:
         # A misspelt part is never used: the method would train as plain fine-tuning.
         if not name.startswith("_") and name not in parts and (close := closest(name, parts, cutoff=0.8)):
-            return f": {name!r} is no part of a method; did you mean {close!r}?"
+            return f": {name!r} is not part of a method; did you mean {close!r}?"
     for name in parts:
         if inspect.isfunction(accepted := getattr(Method, name)) and inspect.isfunction(own.get(name)):
             given, hook = inspect.signature(own[name]), inspect.signature(accepted)

@@ -106,7 +106,7 @@ def test_folder_reads_gif_and_tiff_and_names_what_it_skips(image_folder, pixels,
     assert len(arrays.train_images) == 8 and np.array_equal(arrays.train_images[4], arrays.train_images[0])
     skipped = ["test/notes.txt", "train/cat/deeper/a.png"]
     assert arrays.origin["skipped"] == {"files": 2, "such as": skipped}
-    assert f"2 files are no {{train,test}}/<class>/<image>, such as {', '.join(skipped)}\n" in capsys.readouterr().err
+    assert f"2 files are not {{train,test}}/<class>/<image>, such as {', '.join(skipped)}\n" in capsys.readouterr().err
 
 
 def test_folder_names_the_classes_that_have_no_test_images(image_folder, capsys):
@@ -140,7 +140,7 @@ def test_images_are_known_to_differ_in_size_by_their_headers(image_folder, pixel
     files[1].write_bytes(encoded(pixels[0][:-1]))
     assert differ_in_size(files)
     files[0].write_bytes(b"junk")
-    with pytest.raises(BadInput, match=f"{files[0].name}: is no image; accepted are 8-bit PNG"):
+    with pytest.raises(BadInput, match=f"{files[0].name}: is not an image; accepted are 8-bit PNG"):
         differ_in_size(files)
 
 

@@ -100,8 +100,8 @@ def test_texts_in_another_encoding_and_two_columns_of_one_name_are_refused(photo
     latin = pa.Array.from_buffers(pa.string(), 4, [None, pa.py_buffer(offsets), pa.py_buffer(b"ca\xe9" * 4)])
     images, labels = pa.array(pngs[:4]), pa.array(["cat", "dog"] * 2)
     for columns, names, message in (
-        ([images, latin], ["img", "label"], "is no readable parquet file (.*UTF8"),
-        ([latin, labels], ["img", "label"], "is no readable parquet file (.*utf-8"),
+        ([images, latin], ["img", "label"], "is not a readable parquet file (.*UTF8"),
+        ([latin, labels], ["img", "label"], "is not a readable parquet file (.*utf-8"),
         ([images, labels, labels], ["img", "label", "label"], "2 columns are called 'label'; accepted is one"),
         ([images, images, labels], ["img", "img", "label"], "2 columns are called 'img'; accepted is one"),
     ):

@@ -72,7 +72,7 @@ def test_confidence_is_the_probability_of_the_true_label_in_float32():
     assert mia.confidence(np.log([2.0, 4.0])) == pytest.approx([0.5, 0.25])
     assert mia.confidence(np.array([0.0, 1e-9, np.inf])).tolist() == [1, 1, 0]
     for loss in (np.nan, -0.1):
-        with pytest.raises(BadInput, match=r"row 1: .* is no cross-entropy"):
+        with pytest.raises(BadInput, match=r"row 1: .* is not a cross-entropy"):
             mia.confidence(np.array([0.5, loss]))
 
 

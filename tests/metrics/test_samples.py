@@ -71,7 +71,7 @@ def test_bad_samples_are_refused_with_the_reason():
         (SAMPLES.replace({"split": {"test": "tset"}}), FORGET, "unknown split 'tset'; did you mean 'test'"),
         (SAMPLES.drop(columns="loss"), FORGET, "column 'loss' is missing"),
         (SAMPLES.drop(columns="index"), FORGET, "column 'index' is missing"),
-        (SAMPLES.assign(loss=np.nan), FORGET, "nan is no cross-entropy"),
+        (SAMPLES.assign(loss=np.nan), FORGET, "nan is not a cross-entropy"),
     ]:
         with pytest.raises(BadInput, match=message):
             metrics.measure(samples, forget)

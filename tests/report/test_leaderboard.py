@@ -97,7 +97,7 @@ def test_a_bad_or_missing_field_of_an_entry_is_named(folders):
     with pytest.raises(BadInput, match=r"mine/entry.yaml: reference: missing"):
         leaderboard.entries()
     (folders / "mine").rename(folders / "retrain+cl")
-    with pytest.raises(BadInput, match=r"'retrain\+cl' is no entry: accepted is a method that unlearns"):
+    with pytest.raises(BadInput, match=r"'retrain\+cl' is not an entry: accepted is a method that unlearns"):
         leaderboard.entries()
 
 

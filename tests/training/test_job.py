@@ -253,10 +253,10 @@ def test_changed_files_are_refused_and_left_where_they_are(project):
         (original / paths.RUN).write_text(text)
         with pytest.raises(DamagedFile, match="is damaged"):
             records.record(study, study.run(project.original))
-    assert "run.json is damaged: it is no record: run, status, " in call("show", str(original)).stderr
+    assert "run.json is damaged: it is not a record: run, status, " in call("show", str(original)).stderr
     assert "1 damaged" in call("status", "tiny").stdout
     (study.dataset_folder("digits") / store.PROVENANCE).write_text("{}")
-    with pytest.raises(DamagedFile, match="is no record: classes, origin, shapes, sha256 missing or of another type"):
+    with pytest.raises(DamagedFile, match="is not a record: classes, origin, shapes, sha256 missing"):
         store.record(study.dataset_folder("digits"))
     assert call("check", "tiny").returncode == 0  # the first job that reads it says so
 

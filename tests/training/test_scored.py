@@ -90,8 +90,8 @@ def test_a_folder_without_every_trial_up_to_its_last_is_refused(project):
         Path(f"gap/{name}").touch()
     for folder, message in [
         ("gap", r"gap has trial-0\.parquet, trial-2\.parquet: accepted are trial-0\.parquet and so on, without a gap"),
-        ("file", "file is no folder: accepted are"),
-        ("nowhere", "nowhere is no folder: accepted are"),
+        ("file", "file is not a folder: accepted are"),
+        ("nowhere", "nowhere is not a folder: accepted are"),
         ("results", "results has no file of a trial: accepted are"),
     ]:
         with pytest.raises(BadInput, match=message):
@@ -132,11 +132,11 @@ def test_a_fault_in_a_file_is_one_line_that_names_the_image(project, ft):
         (samples.drop(columns="loss").drop(columns="margin"), "no column loss or margin; it has index, split"),
         (samples[1:], "train image 0: this image is missing"),
         (pd.concat([samples, samples[:1]]), "train image 0: this image occurs twice"),
-        (samples.assign(index=samples["index"] + 1), "test image 60: this image is no part of the dataset"),
+        (samples.assign(index=samples["index"] + 1), "test image 60: this image is not in the dataset"),
         (samples.assign(label=samples["label"].to_numpy()[::-1]), "are the images in another order?"),
         (samples.assign(label=samples["label"].astype("Int64")[:-1]), "column label is empty in 1 row: "),
-        (samples.assign(prediction=10), "the prediction is no class (220 such images)"),
-        (samples.assign(prediction=np.inf), "the prediction is no class (220 such images)"),
+        (samples.assign(prediction=10), "the prediction is not a class (220 such images)"),
+        (samples.assign(prediction=np.inf), "the prediction is not a class (220 such images)"),
         (samples.assign(loss=samples["loss"][:-1]), "test image 59: the loss is not a finite number"),
         (samples.assign(loss=1e39), "the loss is not a finite number in float32 (220 such images)"),
         (samples.assign(loss=-1.0), "the loss is negative (220 such images)"),
