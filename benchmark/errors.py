@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
@@ -57,6 +57,12 @@ def line_of(error: BaseException, module: str) -> str:
 def number_of(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural unless it is one."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def some_of(items: Sequence[object], most: int = 5, between: str = ", ") -> str:
+    """Join the first of the items, and say how many more there are: ``a, b and 2 more``."""
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return between.join(map(str, items[:most])) + more
 
 
 def closest(text: str, accepted: Iterable[str], cutoff: float = 0.5) -> str | None:

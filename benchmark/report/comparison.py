@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.errors import BadInput, number_of
+from benchmark.errors import BadInput, number_of, some_of
 from benchmark.metrics.gaps import CELL, DIVERGED
 from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN
@@ -25,7 +25,6 @@ from benchmark.workflow.session import aligned
 # What may change the last digit of a run's numbers, and so all digits by its end.
 CHAOS = {"device", "precision", "threads", "system", "torch", "torchvision", "numpy"}
 HEADS = {**{metric: metric.upper() for metric in METRICS}, AVERAGE: "Avg. Gap", COST: "Cost", DIVERGED: "Diverged"}
-MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -202,7 +201,7 @@ def _pipes(rows: list[list[str]]) -> Iterator[str]:
 def _counted(runs: pd.DataFrame) -> str:
     """Count runs, and name the first by cell and method, with their numbers of trials."""
     groups = [f"{'/'.join(key)} ({len(rows)})" for key, rows in runs.groupby([*CELL, "method"], sort=False)]
-    return f"{number_of(len(runs), 'run')}: {', '.join(groups[:MOST_NAMED])}{', ...' * (len(groups) > MOST_NAMED)}"
+    return f"{number_of(len(runs), 'run')}: {some_of(groups)}"
 
 
 def _differ(pairs: pd.DataFrame, name: str) -> pd.Series[bool]:

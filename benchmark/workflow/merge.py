@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmark import paths
 from benchmark.data import store
-from benchmark.errors import BadInput, number_of
+from benchmark.errors import BadInput, number_of, some_of
 from benchmark.files import locked, replacing, sha256, written_origin
 from benchmark.names import RunName
 from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
@@ -25,7 +25,6 @@ from benchmark.workflow.pool import Piece, piece_at, pieces, without_record
 from benchmark.workflow.unused import used
 
 LEFT_OUT = "not looked at: checkpoints, logs, and gathered files, tables and figures, which snakemake draws here"
-NAMED = 5  # runs of no study here that the report names
 
 
 @dataclass
@@ -263,5 +262,5 @@ def _unknown(plan: Merge) -> Iterator[str]:
     added = (piece for piece in plan.added.values() if piece.record)
     runs = [run for run in added if paths.RESULTS / run.relative_path not in shown]
     if runs:
-        names = ", ".join(f"{run.record['run']} of {run.record.get('study')}" for run in runs[:NAMED])
-        yield f"no study in {paths.CONFIG} has {len(runs)} of them: {names}{', ...' * (len(runs) > NAMED)}"
+        names = some_of([f"{run.record['run']} of {run.record.get('study')}" for run in runs])
+        yield f"no study in {paths.CONFIG} has {len(runs)} of them: {names}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmark import paths
 from benchmark.data import store
-from benchmark.errors import StaleOutput
+from benchmark.errors import StaleOutput, some_of
 from benchmark.files import read_parquet, repairing, set_aside
 from benchmark.results import records
 from benchmark.study.prepare import load
@@ -16,8 +16,6 @@ from benchmark.study.runs import Derived, Run
 from benchmark.study.study import Study
 from benchmark.workflow import receipts
 from benchmark.workflow.targets import missing
-
-NAMED = 5  # missing files that the message names
 
 
 def verify(study: Study) -> tuple[int, list[str]]:
@@ -55,8 +53,7 @@ def report(study: Study, changed_results: Callable[[Study], list[str]] = lambda 
         return f"all {intact} files are intact", True
     counts = {"damaged": len(damaged), "that come out otherwise": len(other), "missing": len(absent)}
     counted = [f"{count} {state}" for state, count in counts.items() if count]
-    more = f" and {len(absent) - NAMED} more" * (len(absent) > NAMED)
-    names = [f"missing: {', '.join(map(str, absent[:NAMED]))}{more}"] if absent else []
+    names = [f"missing: {some_of(absent)}"] if absent else []
     return "\n".join([", ".join([*counted, f"{intact} intact"]), *damaged, *other, *names]), False
 
 

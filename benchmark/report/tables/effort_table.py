@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.errors import number_of
+from benchmark.errors import number_of, some_of
 from benchmark.metrics.gaps import CELL
 from benchmark.names import ORIGINAL, RETRAIN, MethodName
 from benchmark.report import facts
@@ -15,7 +15,6 @@ from benchmark.report.style import architecture_label, dataset_label, method_lab
 from benchmark.report.tabular import Block, Column, Row, Table
 
 MACHINE = ["device", "cores", "precision"]
-NAMED = 3  # commits that the caption names
 
 
 def build(source: Source) -> Table:
@@ -31,12 +30,11 @@ def build(source: Source) -> Table:
     columns = [Column("Work", heads=True), Column("Scenario", heads=True)]
     columns += map(Column, ("Runs", "Hours", "Minutes a run (median)", "Memory (MiB)"))
     threads, commits = facts.values(runs, "threads"), facts.values(runs, "commit").split(" and ")
-    more = f" and {len(commits) - NAMED} more" if len(commits) > NAMED else ""
     notes = [
         f"{len(runs)} runs took {_sums(runs)['hours']:.1f} hours of wall-clock time, start-up and evaluation included, "
         f"on {threads} thread{'s' * (threads != '1')} each",
         _machines(runs),
-        f"torch {facts.values(runs, 'torch')}, commit {', '.join(commits[:NAMED])}{more}",
+        f"torch {facts.values(runs, 'torch')}, commit {some_of(commits, 3)}",
         "Memory: the peak of a run",
         "Tuning is not included" if source.study.includes_tuned else "",
     ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.errors import some_of
 from benchmark.metrics.gaps import CELL
 from benchmark.names import Cell
 from benchmark.report.source import Source
@@ -69,8 +70,7 @@ def _grouped(data: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
         groups.setdefault(settings, []).append((Cell(*parts), rows))
     headed = []
     for members in groups.values():
-        heading = "; ".join(cell_label(cell) for cell, _ in members[:MOST_NAMED])
-        heading += f" and {len(members) - MOST_NAMED} more" if len(members) > MOST_NAMED else ""
+        heading = some_of([cell_label(cell) for cell, _ in members], MOST_NAMED, "; ")
         if len(groups) == 1:
             heading = f"All cells: {heading}" if len(members) > 1 else ""
         headed.append((heading, members[0][1]))
