@@ -30,4 +30,4 @@ def split_file(study: Study | str, scenario: str = "random-10", trial: int = 0, 
 def made_up_record(run: Run, **more: Any) -> dict[str, Any]:
     """Return what the record of a finished run holds at least, with more."""
     needed = {"run": str(run.name), "status": "finished", "wall_seconds": 1.0, "sha256": {}, "stamp": {}}
-    return needed | {"fingerprint": run.fingerprint, "slice": run.slice} | more
+    return needed | {"fingerprint": run.fingerprint, "slice": run.origin} | more

@@ -78,7 +78,7 @@ def test_a_table_of_several_studies_may_show_its_own(empty):
 
 
 def test_a_setting_added_to_a_method_later_counts_only_where_it_is_not_at_its_default(empty):
-    slices = [empty.study().run(f"{CELL}/l1-sparse{text}/trial-0").slice for text in ("", "@l1_decay=false")]
+    slices = [empty.study().run(f"{CELL}/l1-sparse{text}/trial-0").origin for text in ("", "@l1_decay=false")]
     assert "l1_decay" not in slices[0]["settings"] and slices[1]["settings"]["l1_decay"] is False
 
 

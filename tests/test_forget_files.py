@@ -34,8 +34,8 @@ def test_a_list_is_a_scenario_and_its_content_determines_the_run(project):
     changed = listed(project, 3, 7)
     assert changed.run(name).fingerprint != run.fingerprint
     assert paths.split(changed.split("digits", "listed-mine", 0).pool_path) != file
-    unlisted = [study.run(project.name(method)).slice for method in ("retrain", "ft")]
-    assert [project.study().run(project.name(method)).slice for method in ("retrain", "ft")] == unlisted
+    unlisted = [study.run(project.name(method)).origin for method in ("retrain", "ft")]
+    assert [project.study().run(project.name(method)).origin for method in ("retrain", "ft")] == unlisted
 
 
 def test_a_list_that_leaves_nothing_or_less_than_a_batch_is_refused_when_the_study_is_read(project):

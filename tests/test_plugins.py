@@ -120,7 +120,7 @@ def test_changed_code_makes_another_run_and_a_changed_comment_does_not(empty, ou
         with without_new_plugins():
             study = empty.study(using(outside))
             half, with_term = study.run(HALF), study.run(f"{CELL}/half+cl/trial-0")
-            assert half.slice["code"] == with_term.slice["code"]
+            assert half.origin["code"] == with_term.origin["code"]
             return half.fingerprint, study.run(f"{CELL}/ft/trial-0").fingerprint
 
     half, ft = fingerprints(PLUGIN)
@@ -144,7 +144,7 @@ def test_a_module_is_found_by_its_name_and_an_installed_package_by_its_entry_poi
     monkeypatch.syspath_prepend(str(outside.parent))
     with without_new_plugins():
         run = empty.study(using("importable_plugin")).run(HALF)
-        assert run.method.__module__ == "importable_plugin" and isinstance(run.slice["code"], str)
+        assert run.method.__module__ == "importable_plugin" and isinstance(run.origin["code"], str)
     groups = []
     entry = importlib.metadata.EntryPoint("mine", "installed_plugin", "unlearning_benchmark.plugins")
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: groups.append(group) or [entry])

@@ -67,7 +67,7 @@ def test_an_unknown_name_is_refused_with_its_place_a_suggestion_and_what_is_acce
 
 MD5 = f"md5:{'0' * 32}"
 RGB, GREY = {"mean": [0.1] * 3, "std": [1] * 3}, {"mean": [0], "std": [1]}
-# tests/test_mutations.py covers wrong types and values of single settings.
+# tests/test_mistaken_studies.py covers wrong types and values of single settings.
 CHANGES = [
     ({"plugins": ["nowhere.py"]}, "plugins", "no such file"),
     ({"lists": {"mine": "nowhere.txt"}}, "lists.mine", "there is no file nowhere.txt"),

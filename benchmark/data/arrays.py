@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from benchmark.errors import BadInput
 
-SPLITS = ("train", "test")
+TRAIN_AND_TEST = ("train", "test")
 MOST_CLASSES = 2**15  # a run's samples hold labels as int16
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -76,7 +76,7 @@ class Arrays:
             if name != clean:
                 accepted = f"letters, digits, '_' and '-', such as {clean!r}"
                 raise BadInput(f"{self.where}: class {name!r} holds other characters; accepted are {accepted}")
-        for split in SPLITS:
+        for split in TRAIN_AND_TEST:
             where, (images, labels) = f"{self.where}: {split}", self.split(split)
             if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
                 actual, accepted = f"{images.dtype} {images.shape}", "uint8 (N, H, W, C) with C = 1 or 3"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.data.arrays import SPLITS, Arrays, Split, clean_classes
+from benchmark.data.arrays import TRAIN_AND_TEST, Arrays, Split, clean_classes
 from benchmark.data.images import decode_all, source_folder
 from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
@@ -26,10 +26,10 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     or their depth, are counted and the first ones named.
     """
     root, files = images(name, settings)
-    train, test = (_read_split(list(files[split].values()), settings.size) for split in SPLITS)
+    train, test = (_read_split(list(files[split].values()), settings.size) for split in TRAIN_AND_TEST)
     origin: dict[str, Any] = {"source": "folder", "images": {"train": len(train[1]), "test": len(test[1])}}
-    read_files = {file for split in SPLITS for class_files in files[split].values() for file in class_files}
-    all_files = (path for split in SPLITS for path in (root / split).rglob("*") if path.is_file())
+    read_files = {file for split in TRAIN_AND_TEST for class_files in files[split].values() for file in class_files}
+    all_files = (path for split in TRAIN_AND_TEST for path in (root / split).rglob("*") if path.is_file())
     if skipped := sorted(str(path.relative_to(root)) for path in all_files if path not in read_files):
         origin["skipped"] = {"files": len(skipped), "such as": skipped[:NAMED]}
         examples = ", ".join(skipped[:NAMED])
@@ -48,7 +48,7 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
 def _classes(name: str, settings: DatasetSettings) -> tuple[Path, list[str]]:
     """Return a dataset's folder and those of its classes; raise `BadInput` if it has none, or more in ``test``."""
     root = source_folder(name, settings)
-    for split in SPLITS:
+    for split in TRAIN_AND_TEST:
         if not (root / split).is_dir():
             raise BadInput(f"datasets.{name}.path: {root} has no folder {split!r}; accepted is {split}/<class>/<image>")
     folders = _subfolders(root / "train")
@@ -69,7 +69,7 @@ def images(name: str, settings: DatasetSettings) -> tuple[Path, dict[str, dict[s
     class of ``train`` holds no image.
     """
     root, folders = _classes(name, settings)
-    files = {split: {folder: _files(root / split / folder) for folder in folders} for split in SPLITS}
+    files = {split: {folder: _files(root / split / folder) for folder in folders} for split in TRAIN_AND_TEST}
     empty = [root / "train" / folder for folder, found in files["train"].items() if not found]
     if not any(files["test"].values()):
         empty.append(root / "test")

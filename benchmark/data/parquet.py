@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmark.data.arrays import MOST_CLASSES, SPLITS, Arrays, Labels, Split, check_labels, clean_classes
+from benchmark.data.arrays import MOST_CLASSES, TRAIN_AND_TEST, Arrays, Labels, Split, check_labels, clean_classes
 from benchmark.data.images import decode_all, source_folder
 from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
@@ -42,7 +42,7 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
 def shards(name: str, settings: DatasetSettings) -> tuple[list[Path], list[Path]]:
     """Return the files of training and of test images; raise `BadInput` if there is none of either, or one of both."""
     folder = source_folder(name, settings)
-    train, test = (_shards(folder, getattr(settings, split), f"datasets.{name}.{split}") for split in SPLITS)
+    train, test = (_shards(folder, getattr(settings, split), f"datasets.{name}.{split}") for split in TRAIN_AND_TEST)
     if shared := sorted({*train} & {*test}):
         accepted = "accepted are patterns that share no file"
         raise BadInput(f"datasets.{name}.test: {shared[0]} is a file of training images too: {accepted}")

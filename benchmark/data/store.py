@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 from benchmark import paths
-from benchmark.data.arrays import SPLITS, Arrays, Labels, Pixels, clean_classes, stratified
+from benchmark.data.arrays import TRAIN_AND_TEST, Arrays, Labels, Pixels, clean_classes, stratified
 from benchmark.errors import BadInput, DamagedFile, IncompletePlugin, StaleOutput
 from benchmark.files import digest, read_record, replacing, sha256, write_record
 from benchmark.registry import SOURCES
 from benchmark.settings import DatasetSettings
 
 VERSION = 1  # raise when the same settings and the same files would give other arrays
-FILES = tuple(f"{split}_{part}" for split in SPLITS for part in ("images", "labels"))
+FILES = tuple(f"{split}_{part}" for split in TRAIN_AND_TEST for part in ("images", "labels"))
 PROVENANCE = "provenance.json"
 TRAIN_FILES = "train_files.csv"  # index and file of every training image, if the source has files
 LATER = ("image_column", "label_column", "classes", "checksum")  # settings without effect on a digest unless given
@@ -120,7 +120,7 @@ def _reduced(name: str, settings: DatasetSettings, arrays: Arrays) -> Arrays:
                 accepted = f"accepted are new names, or the source's where they stand: {', '.join(arrays.classes)}"
                 raise BadInput(f"{where}: {entry!r} stands where the source has {arrays.classes[number]!r}: {accepted}")
     subsets = (("subset", settings.subset), ("test_subset", settings.test_subset))
-    for number, (split, (key, count)) in enumerate(zip(SPLITS, subsets, strict=True)):
+    for number, (split, (key, count)) in enumerate(zip(TRAIN_AND_TEST, subsets, strict=True)):
         images, labels = arrays.split(split)
         if settings.order == "content":  # already resized by some sources, which must not change the order
             images = resize_all(images, settings.size)
@@ -157,7 +157,7 @@ def _new_record(folder: Path, name: str, settings: DatasetSettings, arrays: Arra
         "classes": arrays.classes,
         "shapes": {file: list(getattr(arrays, file).shape) for file in FILES},
         # Splits whose first samples cover few classes: see `benchmark.study.checks.check_prepared`.
-        "grouped_by_class": [split for split in SPLITS if _grouped(arrays.split(split)[1])],
+        "grouped_by_class": [split for split in TRAIN_AND_TEST if _grouped(arrays.split(split)[1])],
         "sha256": {file: sha256(folder / f"{file}.npy") for file in FILES},
         "versions": versions,
     }

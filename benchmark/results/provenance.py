@@ -227,7 +227,7 @@ def _recorded(study: Study, runs: Sequence[Run]) -> list[RecordedRun]:
             raise StaleOutput(f"{run.name} has not been run: run snakemake")
         row = gathered.loc[run.fingerprint].dropna().to_dict()
         facts, stamp, numbers = ({key: row[key] for key in keys if key in row} for keys in (GATHERED, STAMP, NUMBERS))
-        facts |= {"run": str(run.name), "fingerprint": run.fingerprint, "slice": run.slice}
+        facts |= {"run": str(run.name), "fingerprint": run.fingerprint, "slice": run.origin}
         recorded.append(RecordedRun(None, facts | {"stamp": stamp, "numbers": numbers}, run.name))
     return recorded
 

@@ -72,7 +72,7 @@ def record(study: Study, run: Run) -> dict[str, Any]:
     path = paths.run(run.pool_path) / RUN
     content = read_record(path, f"{run.name} has not been run: run snakemake")
     if content["fingerprint"] != run.fingerprint:
-        raise DamagedFile(path, f"it is of another configuration ({difference(content['slice'], run.slice)})")
+        raise DamagedFile(path, f"it is of another configuration ({difference(content['slice'], run.origin)})")
     if problem := _other_data(study, run, content):
         raise OtherData(study, path, problem)
     return content

@@ -28,7 +28,7 @@ class Run:
     settings : its hyperparameters.
     original : the run whose weights it starts from, or None.
     split_trial : which draw of the forget data it uses.
-    slice : all that determines the result, as plain data.
+    origin : all that determines the result, as plain data.
     """
 
     name: RunName
@@ -36,12 +36,12 @@ class Run:
     settings: Recipe
     original: RunName | None
     split_trial: int
-    slice: dict[str, Any]
+    origin: dict[str, Any]
 
     @cached_property
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that differ where anything that determines the result does."""
-        return digest(self.slice)
+        return digest(self.origin)
 
     @property
     def shown_as(self) -> str:

@@ -81,7 +81,7 @@ class Job:
         }
         key = (run.name.dataset, run.name.arch, run.name.scenario, f"trial-{run.name.trial}")
         self.streams = Streams(study.seed, key)
-        made_from = {"slice": run.slice, "data": self.data, "split": self.split, "original": self.started_from}
+        made_from = {"slice": run.origin, "data": self.data, "split": self.split, "original": self.started_from}
         self.checkpoint = Checkpoint(paths.work(run.pool_path), self.device, **made_from)
         self.note = Note(self.checkpoint.folder / PROGRESS, run.settings.epochs, self.started)
         self._stop: int | None = None
@@ -236,7 +236,7 @@ class Job:
             "status": status,
             "diverged_at": trainer.diverged and {"epoch": trainer.diverged[0] + 1, "step": trainer.diverged[1] + 1},
             "fingerprint": self.run.fingerprint,
-            "slice": self.run.slice,
+            "slice": self.run.origin,
             "split": self.split,
             "started_from": self.started_from,
             "started": self.started.isoformat(timespec="seconds"),

@@ -62,7 +62,7 @@ def _usage_of_similar(run: Run) -> list[Usage]:
     A short try on a few images has the same names as the real run.
     """
     dataset, arch, *_, method, _ = run.pool_path.split("/")
-    pool, images = paths.run(f"{dataset}/{arch}"), str(run.slice["dataset"]["provenance"])
+    pool, images = paths.run(f"{dataset}/{arch}"), str(run.origin["dataset"]["provenance"])
     for name in (glob.escape(method), "*"):
         # Not `**`, which would list every folder of the pool.
         files = [*pool.glob(f"{name}/*/{paths.RUN}"), *pool.glob(f"*/{name}/*/{paths.RUN}")]

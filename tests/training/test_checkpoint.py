@@ -37,14 +37,14 @@ def stopped(project):
 def test_a_checkpoint_of_another_run_is_set_aside_and_the_difference_named(project, stopped):
     study = project.study()
     made_from = {
-        "slice": stopped.slice,
+        "slice": stopped.origin,
         "data": content_digest(study.dataset_folder("digits")),
         "split": written_digest(paths.split(study.split_of(stopped).pool_path)),
         "original": records.record(study, study.run(project.original))["sha256"][paths.MODEL],
         "device": Device(torch.device("cpu"), "float32"),
     }
     changes = {key: ("another", f"{key} was {made_from[key]!r}, is 'another'") for key in ("data", "split", "original")}
-    changes["slice"] = stopped.slice | {"seed": 2}, "slice.seed was 1, is 2"
+    changes["slice"] = stopped.origin | {"seed": 2}, "slice.seed was 1, is 2"
     changes["device"] = Device(torch.device("cuda"), "float32"), "device was 'cpu', is 'cuda'"
     changes["precision"] = Device(torch.device("cpu"), "bfloat16"), "precision was 'float32', is 'bfloat16'"
     for key, (changed, difference) in changes.items():

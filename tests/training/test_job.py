@@ -38,7 +38,7 @@ def test_a_run_leaves_its_files_and_their_digests(project):
     assert {path.name for path in folder.iterdir()} == {paths.RUN, paths.SAMPLES, paths.HISTORY}
     assert end.record["sha256"] == {file: sha256(folder / file) for file in (paths.SAMPLES, paths.HISTORY)}
     assert end.record["fingerprint"] == study.run(name).fingerprint
-    assert end.record["slice"] == study.run(name).slice
+    assert end.record["slice"] == study.run(name).origin
     assert (end.status, end.record["status"], end.record["diverged_at"]) == ("finished", "finished", None)
     assert end.record["stamp"]["precision"] == "float32" and end.record["stamp"]["threads"] == "1"
     # It says which weights of Original it started from.

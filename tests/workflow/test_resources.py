@@ -34,7 +34,7 @@ def test_by_default_no_job_holds_a_gpu_and_what_others_wait_for_goes_first(fresh
     run = Study.load("tiny").run(f"{CELL}/coun/trial-0")
     record = run_folder("tiny", run) / paths.RUN
     record.parent.mkdir(parents=True)
-    record.write_text(json.dumps({"wall_seconds": 3600, "peak_memory_mb": 4000, "slice": run.slice}))
+    record.write_text(json.dumps({"wall_seconds": 3600, "peak_memory_mb": 4000, "slice": run.origin}))
     planned = requests(fresh)
     assert planned.keys() >= COMPUTES
     assert all(int(job.get("gpu", 0)) == 0 for jobs in planned.values() for job in jobs)
