@@ -65,7 +65,8 @@ def tuned(study: Study, cells: Sequence[Cell] = (), methods: Iterable[str] = ())
 
     Those of another study may have been tuned on fewer images, or for fewer epochs.
     """
-    heads = {MethodName.parse(method).head for method in methods} - {ORIGINAL, RETRAIN}
+    names = [MethodName.parse(method) for method in methods]
+    heads = {name.head for name in names} - {ORIGINAL, RETRAIN}
     shows_none = bool(cells) and all(len(study.untuned_methods(cell, methods)) == len(heads) for cell in cells)
     if shows_none or not study.includes_tuned:
         return ""
@@ -79,7 +80,7 @@ def tuned(study: Study, cells: Sequence[Cell] = (), methods: Iterable[str] = ())
         found = {short_label(cell, cells): find(cell, methods) for cell in cells}
         places = [f"{listed(some)} in " * (len(some) < len(heads)) + cell for cell, some in found.items() if some]
         text += f"; {words} {', '.join(places)}" if places else ""
-    return text
+    return text + "; what a method’s name sets was not searched" * any(name.settings for name in names)
 
 
 def apart(study: Study, metrics: pd.DataFrame) -> str:

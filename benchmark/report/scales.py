@@ -42,6 +42,7 @@ class Number(NamedTuple):
     ``what`` is a metric of Retrain, `GAP` or `KEPT` of the method ``subject``, `TAU` of the ranking by the quantity
     ``subject``, or a primary claim, about ``subject`` if made about several methods. ``rank`` is 1 for the smallest
     distance from Retrain; ``leads`` says that trials cannot tell it from that, ``collapsed`` that some trial collapsed.
+    ``also`` says which settings, such as epochs, differ between the two sides of a claim beside what it is about.
     """
 
     what: str
@@ -53,6 +54,7 @@ class Number(NamedTuple):
     leads: bool = False
     collapsed: bool = False
     verdict: str = ""
+    also: str = ""
 
 
 @dataclass(frozen=True)
@@ -233,7 +235,8 @@ def _claims(scale: Scale, metrics: pd.DataFrame) -> Iterator[Number]:
     for test in tests[tests["verdict"] != UNTESTED].itertuples():
         if test.subject.endswith(ALL_ELSE_SAME):  # of the same method, against a variant of it
             continue
-        method = re.match("`([^`]+)` with", test.subject)
+        method = re.match("`([^`]+)` with the term(?: and (.*))?", test.subject)
         signed = REPRODUCED if test.value > 0 else NOT_REPRODUCED
         verdict = signed if scale.is_paper else test.verdict
-        yield Number(test.claim, method[1] if method else "", test.value, test.low, test.high, verdict=verdict)
+        subject, also = (method[1], (method[2] or "").replace("`", "")) if method else ("", "")
+        yield Number(test.claim, subject, test.value, test.low, test.high, verdict=verdict, also=also)

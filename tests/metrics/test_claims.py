@@ -234,6 +234,9 @@ def test_at_equal_computation_the_longest_run_that_costs_no_more_is_compared():
     ).set_index("subject")
     assert rows.loc["`coun@epochs=20` at 100 % of the cost of `ft`", "verdict"] == NOT_REPRODUCED
     assert rows.loc["`coun` at 100 % of the cost of `neggrad-plus`", "verdict"] == REPRODUCED
+    # At equal cost the claim about the term compares the same two runs, and they are not counted twice.
+    equal = rows_of("budget", retrain(), runs("ft", 6.0, cost=6.0), runs("coun", 2.0, cost=6.0))
+    assert not equal["value"].notna().any()
     # The cost of a run that diverged ends where it did, and says nothing of what the others cost.
     coun = runs("coun", 2.0, cost=6.0).assign(status="finished")
     coun.loc[1, ["status", "pflops_executed"]] = "diverged", 0.5

@@ -141,8 +141,8 @@ def test_a_claim_names_the_scales_that_reproduce_it(study):
     table = Drawn(study, "sizes")
     best = table.row("CoUn has the lowest average gap")
     assert (best[0], best[3], best[5]) == ("1.02✓", "−0.50✗", "tiny")
-    assert table.row("adding CL lowers the average gap: FT")[5] == "all"
-    assert table.row("…: NegGrad+")[0] == "1.53✓" and table.row("…: NegGrad+")[3] == "—"
+    assert table.row("adding CL lowers the average gap: FT")[5] == "tiny, the paper"
+    assert "‡" not in table.caption and table.row("…: NegGrad+")[0] == "1.53✓" and table.row("…: NegGrad+")[3] == "—"
 
 
 def test_adding_cl_to_a_listed_method_is_tested_though_the_pair_is_not_listed(study):
@@ -178,7 +178,9 @@ def test_a_claim_about_the_term_is_of_the_methods_own_values_and_not_of_a_varian
     tested = verdicts(Evidence(of_study(tiny).metrics, pd.DataFrame(), pd.DataFrame()))
     assert f"`neggrad-plus` with the term{ALL_ELSE_SAME}" in set(tested["subject"])
     table = Drawn(write_comparison(methods=[*METHODS, variant]), "sizes")
-    assert table.row("…: NegGrad+")[0] == "1.53✓"
+    assert table.row("…: NegGrad+")[0] == "1.53✓‡" and "‡: with the term, other settings differ too" in table.caption
+    (also,) = table.data.loc[table.data["subject"] == "neggrad-plus", "also"].replace("", None).dropna()
+    assert also == "lr 0.02 for 0.05"
 
 
 @pytest.mark.parametrize("fate", ["collapsed", "diverged"])

@@ -1,6 +1,7 @@
 """What is trained for tuning beside a study's own runs, and studies that have the values found."""
 
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -183,7 +184,9 @@ def test_a_caption_says_which_values_were_searched_with_other_settings(project):
         return facts.tuned(study, [Cell.parse(CELL)], output["methods"]), study.output_fingerprint("table2")
 
     as_searched, fingerprint = caption()
-    assert facts.tuned(Study.load("tiny"), [Cell.parse(CELL)], ["original", "retrain"]) == ""
+    tuned = partial(facts.tuned, Study.load("tiny"), [Cell.parse(CELL)])
+    assert tuned(["original", "retrain"]) == ""
+    assert tuned(["ft", "ft@lr=0.2"]) == f"{as_searched}; what a method’s name sets was not searched"
     assert as_searched.endswith("images held out of their training data")
     ft, all_methods = ({CELL: {name: {"momentum": 0.8}}} for name in ("ft", "unlearning"))
     assert caption(hyperparameters={CELL: {"unlearning": {"evaluate_every": 2}}})[0] == as_searched

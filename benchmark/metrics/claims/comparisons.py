@@ -71,7 +71,10 @@ def matching_variants(runs: pd.DataFrame, base: str, added: str) -> tuple[list[s
 
 
 def _budget(runs: pd.DataFrame) -> Pairs:
-    """Compare each main method with ours, at the largest number of epochs that costs no more."""
+    """Compare each main method with ours, at the largest number of epochs that costs no more.
+
+    Where that is the run by which `_with_term` judges the method, it is not counted again.
+    """
     whole = runs[runs["status"] != DIVERGED] if "status" in runs else runs  # a run that diverges stops early
     costs = whole.groupby("method")["pflops_executed"].mean()
     names = map(MethodName.parse, costs.index)
@@ -81,6 +84,8 @@ def _budget(runs: pd.DataFrame) -> Pairs:
         if len(affordable):
             share = 100 * affordable.max() / costs[other]
             longest = str(affordable.idxmax())
+            if other in BASES and longest == MethodName(other, True, ()).head:
+                continue
             yield [longest], [other], f"`{longest}` at {share:.0f} % of the cost of `{other}`"
 
 

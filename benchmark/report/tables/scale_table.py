@@ -17,6 +17,7 @@ from benchmark.report.style import method_label, scenario_label
 from benchmark.report.tabular import DAGGER, DASH, Block, Column, Entry, Row, Table, number
 
 MARKS = {REPRODUCED: "✓", NOT_REPRODUCED: "✗", UNDECIDED: "?"}
+OTHERWISE = "‡"  # after a mark
 DataRows = Mapping[tuple[str, str, str], Any]  # by scale, ``what`` and ``subject``: see `Number`
 
 
@@ -58,7 +59,8 @@ def _rows(source: Source, shown: list[Scale], data: pd.DataFrame) -> list[Row]:
         for index, subject in enumerate(tests["subject"].unique()):
             text = "…" if index else claim.text  # in full in its first row alone
             text += f": {method_label(subject)}" if subject else ""
-            rows.append(line(text, (key, subject), last=_reproduced_at(tests[tests["subject"] == subject])))
+            reproduced = tests[(tests["subject"] == subject) & (tests["verdict"] == REPRODUCED)]
+            rows.append(line(text, (key, subject), last=", ".join(reproduced["scale"]) or "none"))
     return rows
 
 
@@ -74,13 +76,8 @@ def _entry(row: Any) -> str | Entry:
     if row is None:
         return DASH
     rank = "" if np.isnan(row.rank) else f" ({row.rank:.0f})"
-    return Entry(number(row.value) + rank, bold=row.leads, after=MARKS.get(row.verdict, DAGGER * row.collapsed))
-
-
-def _reproduced_at(tests: pd.DataFrame) -> str:
-    """Return the scales that reproduce a claim, of those that test it."""
-    names = list(tests.loc[tests["verdict"] == REPRODUCED, "scale"])
-    return "all" if len(names) == len(tests) else ", ".join(names) or "none"
+    after = MARKS.get(row.verdict, DAGGER * row.collapsed) + OTHERWISE * bool(row.also)
+    return Entry(number(row.value) + rank, bold=row.leads, after=after)
 
 
 def _notes(shown: list[Scale], data: pd.DataFrame) -> list[str]:
@@ -98,5 +95,6 @@ def _notes(shown: list[Scale], data: pd.DataFrame) -> list[str]:
         "τ: Kendall’s rank correlation with the paper’s, by average gap and by what is kept" * paper,
         f"Claims, the primary ones: positive where they hold, in points; ✓ reproduced ({INTERVAL} above 0), ✗ not "
         "reproduced (below 0), ? undecided" + "; the paper’s by the sign of its printed means" * paper,
-        "Reproduced at: of the scales that test the claim",
+        f"{OTHERWISE}: with the term, other settings differ too, such as epochs for equal computation; see the .csv"
+        * bool((data["also"].fillna("") != "").any()),
     ]
