@@ -48,6 +48,10 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~UMASK)
         temporary.replace(path)
         _flush(path.parent)
+    except OSError as error:  # as of a full disk, which names no file
+        if error.strerror and error.filename is None:
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -16,6 +16,7 @@ from benchmark.errors import BadInput
 
 Positive = Annotated[int, Field(ge=1)]
 LARGEST = 10**15  # whole number accepted
+SMALLEST = 4  # side of an image, in pixels
 UNKNOWN_KEY = "unknown_key"  # the type of that validation error
 UpTo1000 = Annotated[int, Field(ge=1, le=1000)]  # a slip of the finger must not plan a million runs
 Trials = Annotated[int, Field(ge=1, le=100_000)]  # as many as the most demanding audit asks for
@@ -115,7 +116,7 @@ class DatasetSettings(Strict):
     """Where a dataset's images come from and how they are presented to a model."""
 
     source: str = Field(description="the data source that reads the images")
-    path: str | None = Field(None, description="the folder with the files, for sources that read files")
+    path: str | None = Field(None, min_length=1, description="the folder with the files, for sources that read files")
     train: str = Field("train-*.parquet", description="parquet: the training files, as a pattern below `path`")
     test: str = Field("test-*.parquet", description="parquet: the test files, as a pattern below `path`")
     checksum: Annotated[str, Field(pattern="^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")] | None = Field(
@@ -148,7 +149,7 @@ class DatasetSettings(Strict):
     subset_seed: Annotated[int, Field(ge=0)] = Field(
         0, description="the seed of the subset, independent of the study's seed, so that studies share one copy"
     )
-    size: Annotated[int, Field(ge=4, le=1024)] | None = Field(
+    size: Annotated[int, Field(ge=SMALLEST, le=1024)] | None = Field(
         None, description="the side to resize images to, in pixels; needed only if their sizes differ"
     )
     augmentation: Augmentation = Augmentation()

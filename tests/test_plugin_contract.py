@@ -47,6 +47,9 @@ PLUGINS = {
     f"{CLASS}batches = lambda self, epoch: self.parts('retain', epoch)": "Half: batches returns [Part(",
     f"{CLASS}batches = lambda self, epoch: None": "method Half: batches returns None: accepted is a list of steps",
     f"{CLASS}batches = lambda self, epoch: [{{'retain': 3}}]": "gives the part 'retain' as 3: accepted is a benchmark.",
+    f"{CLASS}prepare = lambda self, model: self.context.fresh('start')": (
+        "method Half: prepare returns a Classifier: accepted is None: a method changes the model that it is given"
+    ),
     f"{CLASS}paper_units = {{'retain': -3}}": "an image of the part 'retain' costs -3: accepted is a number of forward",
     f"{CLASS}executed_units = {{'retain': '3'}}": "an image of the part 'retain' costs '3'",
     f"{MODEL}Classifier(torch.nn.Flatten(), torch.nn.Linear(64, classes + 1))": (

@@ -76,6 +76,7 @@ def test_a_study_that_extends_another_removes_only_what_is_there(empty):
         ),
         ("extends: base\ntuend: null\n", "tuend: null: unknown inherited entry 'tuend'"),
         ("extends: base\ndatasets: {digits: {subst: null}}\n", "datasets.digits.subst: null: unknown inherited entry"),
+        ("extends: base\ntables: {t: {caption: null}}\n", "tables.t.caption: null removes what is inherited, and noth"),
         ("extends: bases\n", "unknown study 'bases'; did you mean 'base'? Accepted: base\n"),  # not itself
     ]:
         write(text)

@@ -29,7 +29,7 @@ from benchmark.study.runs import Run
 from benchmark.study.study import Study
 from benchmark.training.job import Job
 from benchmark.training.loop import Interrupted, Trainer
-from benchmark.workflow.preflight import first_steps
+from benchmark.workflow.plugin_trial import first_steps
 
 NAME, CELL, STAGES = "contract", Cell("digits", "convnet", "random-10"), "sequential-2x10"
 TRAIN, BATCH, HOLD_OUT = 160, 32, 10  # images, images a step, per cent of the images

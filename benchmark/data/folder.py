@@ -12,10 +12,12 @@ import numpy as np
 from benchmark.data.arrays import TRAIN_AND_TEST, Arrays, Split, clean_classes
 from benchmark.data.images import decode_all, source_folder
 from benchmark.errors import BadInput
+from benchmark.files import digest
 from benchmark.settings import DatasetSettings
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".ppm", ".gif", ".tif", ".tiff")
 NAMED = 5  # skipped files that a message names
+Files = dict[str, dict[str, list[Path]]]  # the images of each split and class
 
 
 def read(name: str, settings: DatasetSettings) -> Arrays:
@@ -27,7 +29,7 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     """
     root, files = images(name, settings)
     train, test = (_read_split(list(files[split].values()), settings.size) for split in TRAIN_AND_TEST)
-    origin: dict[str, Any] = {"source": "folder", "images": {"train": len(train[1]), "test": len(test[1])}}
+    origin: dict[str, Any] = {"source": "folder", "images": counts(files), "listing": listing(root, files)}
     read_files = {file for split in TRAIN_AND_TEST for class_files in files[split].values() for file in class_files}
     all_files = (path for split in TRAIN_AND_TEST for path in (root / split).rglob("*") if path.is_file())
     if skipped := sorted(str(path.relative_to(root)) for path in all_files if path not in read_files):
@@ -62,7 +64,7 @@ def _classes(name: str, settings: DatasetSettings) -> tuple[Path, list[str]]:
     return root, folders
 
 
-def images(name: str, settings: DatasetSettings) -> tuple[Path, dict[str, dict[str, list[Path]]]]:
+def images(name: str, settings: DatasetSettings) -> tuple[Path, Files]:
     """Return a dataset's folder and the images of each split and class, sorted.
 
     Raises `BadInput` if a split or its classes are missing, if two classes would get the same name, or if ``test`` or a
@@ -76,6 +78,17 @@ def images(name: str, settings: DatasetSettings) -> tuple[Path, dict[str, dict[s
     for folder in empty:
         raise BadInput(f"{folder} holds no images; accepted are files ending in {', '.join(SUFFIXES)}")
     return root, files
+
+
+def counts(files: Files) -> dict[str, int]:
+    """Return the number of images of each split."""
+    return {split: sum(map(len, of_class.values())) for split, of_class in files.items()}
+
+
+def listing(root: Path, files: Files) -> str:
+    """Return a digest of the images' names below ``root`` and their sizes: it tells if one is moved or replaced."""
+    found = (file for of_class in files.values() for images_of_class in of_class.values() for file in images_of_class)
+    return digest([[os.fsencode(file.relative_to(root)).hex(), file.stat().st_size] for file in found])
 
 
 def _subfolders(folder: Path) -> list[str]:

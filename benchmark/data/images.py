@@ -30,7 +30,8 @@ def source_folder(name: str, settings: DatasetSettings) -> Path:
     if settings.path is None:
         raise BadInput(f"datasets.{name}.path is missing: source {settings.source!r} needs the folder of its files")
     if not Path(settings.path).is_dir():
-        raise BadInput(f"datasets.{name}.path: there is no folder {settings.path}")
+        hint = ": ~ stands for nothing here, write the path in full" if settings.path.startswith("~") else ""
+        raise BadInput(f"datasets.{name}.path: there is no folder {settings.path}{hint}")
     return Path(settings.path)
 
 

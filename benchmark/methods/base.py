@@ -151,14 +151,19 @@ def units_of(method: Method, part: str) -> tuple[float, float]:
     return method.paper_units[part], method.executed_units[part]
 
 
+def prepare(method: Method, model: torch.nn.Module) -> None:
+    """Have a method prepare ``model``; raise `IncompletePlugin` if it returns another one, which nothing would use."""
+    given: object = method.prepare(model)  # type: ignore[func-returns-value]
+    if given is not None and given is not model:
+        accepted = "accepted is None: a method changes the model that it is given"
+        raise IncompletePlugin(f"method {type(method).__name__}: prepare returns a {type(given).__name__}: {accepted}")
+
+
 def check_positions(method: Method, steps: list[Batch]) -> None:
     """Raise `IncompletePlugin` if an epoch's steps have images that are held out, or that an earlier stage removed."""
-    positions = [part.index for step in steps for part in step.values()]
-    if not positions:
-        return
+    positions = torch.cat([method.context.retain[:0], *(part.index for step in steps for part in step.values())])
     present = torch.zeros_like(method.context.labels, dtype=torch.bool)
     present[method.context.present] = True
-    positions = torch.cat(positions)
     beyond = (positions < 0) | (positions >= len(present))
     if len(absent := positions[beyond | ~present[positions.masked_fill(beyond, 0)]]):
         accepted = "accepted are those of context.present, without images that are held out or were removed before"

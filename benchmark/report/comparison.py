@@ -161,11 +161,10 @@ class Comparison:
             return f"{starred} of computation or divergence; {no_interval}" if flagged else f"undecided: {no_interval}"
         if not flagged:
             return f"no difference: of {judged} intervals, none excludes 0 where the difference exceeds the noise"
-        chance = f"by chance alone, about {0.05 * judged:.0f} of {judged} intervals exclude 0"
         return (
-            f"{starred}. A metric's is beyond the noise between two Retrains, and its 95 % interval (±) excludes 0 or "
-            f"all trials differ by the same amount; computation and divergence are starred if they differ at all. "
-            f"{chance.capitalize()}"
+            f"{starred}. A difference of a metric is starred if it is beyond the noise between two Retrains, and its "
+            "95 % interval (±) excludes 0 or all trials differ by the same (no ±); one of computation or divergence "
+            f"is starred if there is any. By chance alone, about {0.05 * judged:.1f} of {judged} intervals exclude 0"
         )
 
 

@@ -205,7 +205,7 @@ def _own_audit(audit: str, run: Run, samples: pd.DataFrame, forget: pd.DataFrame
         fault = f"{type(error).__name__}: {error}{line_of(error, OWN_AUDITS.module(audit))}"
         raise BadInput(f"audit {audit!r} of run {run.name}: {fault}") from error
     if not abs(value) <= LARGEST:
-        raise BadInput(f"audit {audit!r} of run {run.name}: {value}: accepted is a number of at most ±{LARGEST:g}")
+        raise BadInput(f"audit {audit!r} of run {run.name}: {value}: accepted is a finite number, at most ±{LARGEST:g}")
     return value
 
 

@@ -8,12 +8,12 @@ from typing import Any
 from benchmark import paths
 from benchmark.data.splits import chosen_by, share
 from benchmark.data.store import WHERE
-from benchmark.errors import BadInput, unknown
+from benchmark.errors import BadInput, number_of, unknown
 from benchmark.methods.base import GROUPS
 from benchmark.models import check_sides
 from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS, SOURCES
-from benchmark.settings import DatasetSettings
+from benchmark.settings import SMALLEST, DatasetSettings
 from benchmark.study.output_checks import check_output
 from benchmark.study.plan import PlannedStudy
 from benchmark.study.plugins import method_class
@@ -146,8 +146,8 @@ def check_batches(study: PlannedStudy, dataset: str, train: int) -> None:
         most = retained[run.name.scenario]
         if run.settings.epochs and run.settings.batch_size > most:
             where = f"{study.file}: run {str(run.name)!r}: batch_size"
-            images = "training images" if run.name.is_original else "retain images"
-            raise BadInput(f"{where}: {run.settings.batch_size}: accepted is at most the {most} {images}")
+            images = number_of(most, "training image" if run.name.is_original else "retain image")
+            raise BadInput(f"{where}: {run.settings.batch_size}: accepted is at most the {images}")
 
 
 def _retained(study: PlannedStudy, dataset: str, scenario_name: str, train: int) -> int:
@@ -200,6 +200,9 @@ def check_prepared(study: PlannedStudy, dataset: str, record: dict[str, Any]) ->
         if cell.dataset == dataset and (file := study.chosen_by(dataset, Scenario(cell.scenario))):
             chosen_by(file[0], Scenario(cell.scenario), record["shapes"]["train_labels"][0])
     count, height, width, channels = record["shapes"]["train_images"]
+    if min(height, width) < SMALLEST:
+        accepted = f"accepted are images of {SMALLEST} pixels a side or more"
+        raise BadInput(f"{study.file}: datasets.{dataset}: images of {width}x{height} pixels: {accepted}")
     _check_channels(study, dataset, channels)
     check_batches(study, dataset, count)
     _check_sides(study, dataset, height, width)

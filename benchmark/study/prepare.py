@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from benchmark.files import locked, sweep, write_parquet
 from benchmark.names import Scenario
 from benchmark.seeds import Streams
 from benchmark.study.checks import check_prepared
+from benchmark.study.reading import place_of
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
 
@@ -30,10 +33,23 @@ def prepare(study: Study, dataset: str) -> Path:
         # Another process may just have prepared it.
         if not waited or not _is_whole(folder):
             sweep(folder)
-            store.prepare(dataset, study.datasets[dataset])
+            with naming_the_file(dataset, study.file):
+                store.prepare(dataset, study.datasets[dataset])
     # On a fault the folder stays, since other studies may use it, but no job of this study starts.
     check_prepared(study, dataset, store.record(folder))
     return folder
+
+
+@contextlib.contextmanager
+def naming_the_file(dataset: str, study_file: str) -> Iterator[None]:
+    """Let a `BadInput` about a dataset begin with the file that its path stands in."""
+    try:
+        yield
+    except BadInput as error:
+        if type(error) is not BadInput:
+            raise
+        place = place_of(dataset, "path", study_file)
+        raise BadInput(str(error).replace(f"datasets.{dataset}", place, 1)) from None
 
 
 def _is_whole(folder: Path) -> bool:

@@ -139,7 +139,10 @@ def _check_removed(inherited: dict[str, Any], data: dict[str, Any], path: Path) 
         there = there if isinstance(there, dict) else {}
         for name, value in own.items() if isinstance(own, dict) else ():
             if value is None and name not in there and (place.startswith(OWN_NAMES) or name not in _settings()):
-                raise unknown("inherited entry", name, there, f"{path}: {place}{name}: null")
+                where = f"{path}: {place}{name}: null"
+                if not there:
+                    raise BadInput(f"{where} removes what is inherited, and nothing is: leave the line out")
+                raise unknown("inherited entry", name, there, where)
             pending.append((f"{place}{name}.", there.get(name), value))
 
 

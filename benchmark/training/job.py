@@ -25,7 +25,7 @@ from benchmark.data import store
 from benchmark.data.splits import forgotten
 from benchmark.errors import BadInput
 from benchmark.files import locked, make_writable, written_digest
-from benchmark.methods.base import Context, Meter
+from benchmark.methods.base import Context, Meter, prepare
 from benchmark.metrics import measure
 from benchmark.metrics.samples import METRICS
 from benchmark.models import build, forward_flops
@@ -132,7 +132,7 @@ class Job:
         epochs = self.run.settings.epochs // stages
         method = self.run.method(self.run.settings.model_copy(update={"epochs": epochs}), self._context(stage, meter))
         with meter, torch.no_grad():
-            method.prepare(model)
+            prepare(method, model)
             self.device.wait()
         offset = (stage - 1) * epochs
         schedule = None

@@ -1,4 +1,4 @@
-"""Files in the pool that no study has: runs with changed settings or of removed studies."""
+"""Files that no study has: runs with changed settings or of removed studies, and prepared images."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from benchmark import paths
+from benchmark.data import store
 from benchmark.errors import BadInput
 from benchmark.study.kinds import DERIVED
 from benchmark.study.study import Study
@@ -21,18 +22,19 @@ def unused(remove: bool = False) -> str:
     # A name that begins with a dot is that of a file being written; one that was set aside goes on after `.parquet`.
     files = {path for kind in ("splits", *DERIVED) for path in (paths.RESULTS / kind).rglob("[!.]*.parquet*")}
     runs = {path.parent for path in paths.RUNS.rglob(paths.RUN)}
-    unshown = sorted((runs | files) - used())
+    prepared = {path.parent for path in paths.DATA.glob(f"*/{store.PROVENANCE}")}
+    unshown = sorted((runs | files | prepared) - used())
     size = sum(file.stat().st_size for path in unshown for file in [path, *path.rglob("*")] if file.is_file())
     for path in unshown if remove else ():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     if not unshown:
-        return "nothing in results/ is unused"
+        return "nothing in results/ and data/ is unused"
     end = "deleted" if remove else "used by no study; --remove deletes them"
     return "\n".join([*map(str, unshown), f"{len(unshown)} ({size / 1e6:.1f} MB): {end}"])
 
 
 def used() -> set[Path]:
-    """Return everything in the pool that a study in ``config/`` shows, leaves out by ``only``, or trains to be tuned.
+    """Return all runs, files and images that a study in ``config/`` shows, leaves out by ``only``, or tunes with.
 
     Raises `BadInput` if there is no study, or if one cannot be read.
     """
@@ -48,5 +50,5 @@ def used() -> set[Path]:
             with suppress(BadInput):  # what it leaves out need not fit the study
                 versions.append(Study.to_tune(study.untuned.whole))
         for version in versions:
-            shown |= version.pool_files()
+            shown |= version.pool_files() | set(map(version.dataset_folder, version.datasets))
     return shown

@@ -90,6 +90,14 @@ def test_a_folder_that_has_changed_is_refused_until_it_is_prepared_again(image_f
         check_all(own(image_folder))
     prepare(own(image_folder), "mine")
     check_all(own(image_folder))
+    other = next((image_folder / "train" / "dog").glob("*.png"))
+    moved = picture.rename(other.with_name("moved.png"))  # its label was wrong
+    other.rename(picture)
+    with pytest.raises(BadInput, match=r"own\.yaml: datasets\.mine\.path: .*: images were renamed, moved or replaced"):
+        check_all(own(image_folder))
+    prepare(own(image_folder), "mine")
+    assert moved.exists()
+    check_all(own(image_folder))
     shutil.rmtree(image_folder)  # it is not needed any more
     check_all(own(image_folder))
     with pytest.raises(BadInput, match="batch_size: 99: accepted is at most the 3 retain images"):

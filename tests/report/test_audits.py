@@ -15,6 +15,7 @@ from benchmark.report.audits import NAMES, refused, twins
 from benchmark.report.draw import build
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
+from benchmark.workflow.plugin_trial import check_audits, made_up_samples
 from tests.pool import run_folder, split_file
 from tests.report.conftest import TRAIN, Drawn, at_gap, changed, make_study, source, write_run
 
@@ -155,8 +156,18 @@ def test_a_failing_own_audit_names_the_run(study):
         BadInput, match=r"audit 'broken' of run digits/convnet/.*/trial-0: KeyError: 'no-such-column' \(line"
     ):
         Drawn(with_own_audits("broken"), "audit")
-    with pytest.raises(BadInput, match=r"audit 'unknown' of run .*/trial-0: nan: accepted is a number of at most"):
+    with pytest.raises(BadInput, match=r"audit 'unknown' of run .*/trial-0: nan: accepted is a finite number"):
         Drawn(with_own_audits("unknown"), "audit")
+
+
+def test_an_own_audit_is_tried_on_a_made_up_table_before_anything_is_trained(study):
+    check_audits(with_own_audits("forget-loss", "unknown"))
+    message = r"config/tiny\.yaml: audits: audit 'broken', tried on a made-up table: KeyError: 'no-such-column' \(line"
+    with pytest.raises(BadInput, match=message):
+        check_audits(with_own_audits("broken"))
+    # It has what a run's samples have, so that what is tried here suits those.
+    (file,) = {run_folder(study, f"{CELL}/ft/trial-0") / paths.SAMPLES}
+    assert set(made_up_samples()) == {*pd.read_parquet(file), "margin", "membership"}
 
 
 def test_trials_that_diverged_are_left_out_and_named(study):
