@@ -13,7 +13,7 @@ from benchmark.workflow.resources import Options, memory_mb, minutes
 COUN = "digits/convnet/random-10/coun/trial-1-0a1b2c3d"
 ORIGINAL = "digits/convnet/original/trial-0-0a1b2c3d"
 IMAGES = {"dataset": {"provenance": "1,197 digits"}}
-RUN = SimpleNamespace(pool_path=COUN, slice=IMAGES, settings=SimpleNamespace(epochs=10))
+RUN = SimpleNamespace(pool_path=COUN, origin=IMAGES, settings=SimpleNamespace(epochs=10))
 
 
 @pytest.fixture

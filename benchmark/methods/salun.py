@@ -52,7 +52,7 @@ class SalUn(Method):
         total = torch.zeros(())
         for part in self.parts("forget", 0):
             total = total + torch.cat([gradient.flatten() for gradient in self.gradients(model, part, generator)])
-            self.context.meter.count(len(part.index), paper=3, executed=3, batch_size=self.settings.batch_size)
+            self.context.meter.count(len(part.index), paper=3, executed=3)
         return total.abs()
 
     def batches(self, epoch: int) -> list[Batch]:
