@@ -141,7 +141,12 @@ def check_images(study: Study, datasets: Iterable[str]) -> None:
                     parquet.shards(name, settings)
                     continue
                 _, images = folder.images(name, settings)
-            count = folder.counts(images)["train"]
+            counts = folder.counts(images)
+            for key, split in (("subset", "train"), ("test_subset", "test")):
+                if (asked := getattr(settings, key)) and asked > counts[split]:
+                    where, there = f"{study.file}: datasets.{name}.{key}", number_of(counts[split], "image")
+                    raise BadInput(f"{where}: {asked}: accepted is at most the {there} there")
+            count = counts["train"]
             check_batches(study, name, min(count, settings.subset or count))
 
 

@@ -54,13 +54,17 @@ def test_a_prepared_folder_says_which_image_stands_where_in_a_subset_and_another
 
 
 def own(
-    image_folder: Path, cell: str = "mine/convnet/random-50", members: str = "random", batch_size: int = 2
+    image_folder: Path,
+    cell: str = "mine/convnet/random-50",
+    members: str = "random",
+    batch_size: int = 2,
+    subset: int | None = None,
 ) -> Study:
     """Write a study of a folder, and read it."""
     study = {
         "members": members,
         "hyperparameters": {"*": {"training": {"batch_size": 2}, "unlearning": {"batch_size": batch_size}}},
-        "datasets": {"mine": {"source": "folder", "path": str(image_folder)}},
+        "datasets": {"mine": {"source": "folder", "path": str(image_folder), "subset": subset}},
         "tables": {"t": {"kind": "unlearning", "cells": [cell], "methods": ["ft"]}},
     }
     write(json.dumps(study), "own")
@@ -77,6 +81,9 @@ def test_what_does_not_suit_the_prepared_images_is_refused(image_folder):
 
 
 def test_a_folder_that_has_changed_is_refused_until_it_is_prepared_again(image_folder, monkeypatch):
+    check_all(own(image_folder, subset=6))
+    with pytest.raises(BadInput, match=r"own\.yaml: datasets\.mine\.subset: 7: accepted is at most the 6 images there"):
+        check_all(own(image_folder, subset=7))
     check_all(own(image_folder))
     prepare(own(image_folder), "mine")
     picture = next((image_folder / "train" / "cat").glob("*.png"))
