@@ -182,13 +182,16 @@ def test_unused_lists_what_no_study_shows_and_deletes_it_on_request(project):
     images = paths.DATA / "digits-12345678"
     images.mkdir()
     (images / "provenance.json").touch()
+    (paths.DATA / "digits-87654321").symlink_to(images)  # on a larger disk
+    damaged = run_folder(study, project.original) / f"{paths.SAMPLES}.damaged"
+    damaged.touch()
     # Also unused: the split of a sequential scenario, which the tests' project has drawn.
     for arguments, hint in (("unused", "--remove deletes them"), ("unused --remove", "MB): deleted")):
         printed = call(*arguments.split(), check=True).stdout
-        assert all(str(path) in printed for path in (old, aside, images)) and hint in printed
-        assert str(used) not in printed
+        assert all(str(path) in printed for path in (old, aside, images, damaged)) and hint in printed
+        assert str(used) not in printed.splitlines()
     assert used.exists() and not old.exists() and not aside.exists() and written.exists()
-    assert not images.exists() and study.dataset_folder("digits").exists()
+    assert not images.exists() and not damaged.exists() and study.dataset_folder("digits").exists()
     assert call("unused").stdout.startswith("nothing in results/ and data/ is unused")
     paths.study_file("tiny").unlink()
     assert "config: no study there" in mistake("unused", "--remove") and used.exists()

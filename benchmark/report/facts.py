@@ -80,7 +80,7 @@ def tuned(study: Study, cells: Sequence[Cell] = (), methods: Iterable[str] = ())
         found = {short_label(cell, cells): find(cell, methods) for cell in cells}
         places = [f"{listed(some)} in " * (len(some) < len(heads)) + cell for cell, some in found.items() if some]
         text += f"; {words} {', '.join(places)}" if places else ""
-    return text + "; what a method’s name sets was not searched" * any(name.settings for name in names)
+    return text + "; what a method’s name sets takes precedence" * any(name.settings for name in names)
 
 
 def apart(study: Study, metrics: pd.DataFrame) -> str:

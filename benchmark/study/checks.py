@@ -207,7 +207,8 @@ def check_prepared(study: PlannedStudy, dataset: str, record: dict[str, Any]) ->
     check_batches(study, dataset, count)
     _check_sides(study, dataset, height, width)
     # Of members and non-members, the attack takes the first of the larger side. In a search the members are larger.
-    if (grouped := record.get("grouped_by_class")) and study.members == "first":
+    grouped = record.get("grouped_by_class", ["train"] * bool(record.get("sorted_by_class")))  # as earlier versions say
+    if grouped and study.members == "first":
         raise BadInput(
             f"{study.file}: members: 'first': the {' and '.join(grouped)} images of {dataset} are grouped by class, so "
             "that the attack would know the first classes alone; accepted for them: 'random'"

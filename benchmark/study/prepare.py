@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,13 +43,14 @@ def prepare(study: Study, dataset: str) -> Path:
 
 @contextlib.contextmanager
 def naming_the_file(dataset: str, study_file: str) -> Iterator[None]:
-    """Let a `BadInput` about a dataset begin with the file that its path stands in."""
+    """Let a `BadInput` about a setting of a dataset begin with the file that it stands in."""
     try:
         yield
     except BadInput as error:
         if type(error) is not BadInput:
             raise
-        place = place_of(dataset, "path", study_file)
+        key = re.search(rf"datasets\.{re.escape(dataset)}\.(\w+)", str(error))
+        place = place_of(dataset, key[1] if key else "path", study_file)
         raise BadInput(str(error).replace(f"datasets.{dataset}", place, 1)) from None
 
 

@@ -226,7 +226,7 @@ def plain_values(settings: Recipe) -> dict[str, Any]:
 
 
 def others(settings: Recipe, searched: Iterable[str]) -> str:
-    """Return the digits of all hyperparameters but the ``searched`` ones, and but when a run is evaluated."""
+    """Return a digest of all hyperparameters except the ``searched`` ones and ``evaluate_every``."""
     left_out = {*searched, "evaluate_every"}
     values = {key: value for key, value in _determining_values(settings).items() if key not in left_out}
     return f"sha256:{digest(values)[:SHORT]}"  # digits alone may be a number in YAML, such as 4e772822

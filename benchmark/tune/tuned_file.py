@@ -92,7 +92,7 @@ def outcomes(journal: Journal) -> dict[str, dict[str, Any]]:
     ``avg_gap`` is the best candidate's on the images that it was chosen by, ``avg_gap_of_own_values`` that of the
     study's own values, None if the ranges leave these out. ``test_gap`` is the best candidate's on the test images,
     ``oracle_test_gap`` the smallest of any candidate there. ``edges`` are the settings whose best value lies at an end
-    of its range, and ``lr`` if no candidate had a lower or a higher one. ``settings`` are the digits of all others.
+    of its range, and ``lr`` if no candidate had a lower or a higher one. ``settings`` is a digest of all others.
     """
     by_cell: dict[str, dict[str, Any]] = {}
     for pair in journal.pairs:

@@ -83,6 +83,8 @@ def _check_folder(study: Study, dataset: str, record: dict[str, Any]) -> None:
             for of, of_split in ((images["train"], found), (classes, prepared))
         )
         raise BadInput(f"{where} has {now}, and had {then} when it was prepared: {again}")
+    if settings.order == "content":  # other names of the same images share what was prepared
+        return
     if record["origin"].get("listing") not in (None, folder.listing(root, images)):  # earlier versions have none
         raise BadInput(f"{where}: images were renamed, moved or replaced since it was prepared: {again}")
 

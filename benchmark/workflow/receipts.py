@@ -61,7 +61,7 @@ def settle(study: str) -> None:
             continue
         unfit = [receipt for receipt in receipts if not _fits(receipt)]
         for receipt in unfit if len(unfit) < len(receipts) else []:
-            receipt.unlink()
+            receipt.unlink(missing_ok=True)  # its output may be drawn again just now
 
 
 def results_of(study: Study, output: str) -> str | None:
@@ -87,7 +87,7 @@ def outdate(study: Study) -> None:
             with contextlib.suppress(BadInput):
                 drawn = read_record(receipt).get(RESULTS)  # earlier versions do not say
                 if drawn and results_of(study, output) not in (drawn, None):
-                    receipt.unlink()
+                    receipt.unlink(missing_ok=True)
     for file in study.derived:
         with contextlib.suppress(BadInput):  # a damaged record: its readers say so
             if records.is_of_other_weights(file):
@@ -114,9 +114,16 @@ def check(study: str) -> tuple[int, list[tuple[Path, str]]]:
                 continue  # the workflow makes what is missing
             if sha256(Path(file)) == drawn:
                 intact += 1
-            elif path.exists():
+            elif _digests(path) == digests:
                 faults[Path(file)] = "it is not what was drawn"
     return intact, list(faults.items())
+
+
+def _digests(receipt: Path) -> dict[str, str] | None:
+    """Return the digests of the files in a receipt; None if it is gone, or damaged."""
+    with contextlib.suppress(KeyError, BadInput):
+        return dict(read_record(receipt)[FILES])
+    return None
 
 
 @cache

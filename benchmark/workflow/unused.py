@@ -23,10 +23,12 @@ def unused(remove: bool = False) -> str:
     files = {path for kind in ("splits", *DERIVED) for path in (paths.RESULTS / kind).rglob("[!.]*.parquet*")}
     runs = {path.parent for path in paths.RUNS.rglob(paths.RUN)}
     prepared = {path.parent for path in paths.DATA.glob(f"*/{store.PROVENANCE}")}
+    damaged = {path for top in (paths.RUNS, paths.DATA) for path in top.rglob("*.damaged*")}
     unshown = sorted((runs | files | prepared) - used())
+    unshown += sorted(path for path in damaged if not set(path.parents) & set(unshown))
     size = sum(file.stat().st_size for path in unshown for file in [path, *path.rglob("*")] if file.is_file())
     for path in unshown if remove else ():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     if not unshown:
         return "nothing in results/ and data/ is unused"
     end = "deleted" if remove else "used by no study; --remove deletes them"

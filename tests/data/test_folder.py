@@ -17,7 +17,7 @@ from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
 from benchmark.study.prepare import prepare
 from benchmark.study.study import Study
-from benchmark.workflow.preflight import check_all
+from benchmark.workflow.preflight import check_all, check_unchanged
 from tests.data.conftest import encoded, folder_settings
 from tests.test_reading import write
 
@@ -58,13 +58,13 @@ def own(
     cell: str = "mine/convnet/random-50",
     members: str = "random",
     batch_size: int = 2,
-    subset: int | None = None,
+    **settings: object,
 ) -> Study:
     """Write a study of a folder, and read it."""
     study = {
         "members": members,
         "hyperparameters": {"*": {"training": {"batch_size": 2}, "unlearning": {"batch_size": batch_size}}},
-        "datasets": {"mine": {"source": "folder", "path": str(image_folder), "subset": subset}},
+        "datasets": {"mine": {"source": "folder", "path": str(image_folder), **settings}},
         "tables": {"t": {"kind": "unlearning", "cells": [cell], "methods": ["ft"]}},
     }
     write(json.dumps(study), "own")
@@ -102,6 +102,11 @@ def test_a_folder_that_has_changed_is_refused_until_it_is_prepared_again(image_f
     other.rename(picture)
     with pytest.raises(BadInput, match=r"own\.yaml: datasets\.mine\.path: .*: images were renamed, moved or replaced"):
         check_all(own(image_folder))
+    # In the order of their content, other names of the same images share what was prepared.
+    prepared, by_content = own(image_folder).dataset_folder("mine"), own(image_folder, order="content")
+    with monkeypatch.context() as patch:
+        patch.setattr(Study, "dataset_folder", lambda *_: prepared)
+        check_unchanged(by_content)
     prepare(own(image_folder), "mine")
     assert moved.exists()
     check_all(own(image_folder))

@@ -103,6 +103,11 @@ def broken(samples):
 def unknown(samples):
     return float("nan")
 
+@OWN_AUDITS.register("canaries")
+def canaries(samples):
+    by_class = samples.groupby("label")["loss"].mean()
+    return samples.set_index("index").loc[[3, 4321], "loss"].mean() - by_class[57]
+
 @OWN_AUDITS.register("klom")
 def taken(samples):
     return 0
@@ -161,7 +166,7 @@ def test_a_failing_own_audit_names_the_run(study):
 
 
 def test_an_own_audit_is_tried_on_a_made_up_table_before_anything_is_trained(study):
-    check_audits(with_own_audits("forget-loss", "unknown"))
+    check_audits(with_own_audits("forget-loss", "unknown", "canaries"))  # the last asks for samples of a larger dataset
     message = r"config/tiny\.yaml: audits: audit 'broken', tried on a made-up table: KeyError: 'no-such-column' \(line"
     with pytest.raises(BadInput, match=message):
         check_audits(with_own_audits("broken"))

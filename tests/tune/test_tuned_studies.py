@@ -186,7 +186,7 @@ def test_a_caption_says_which_values_were_searched_with_other_settings(project):
     as_searched, fingerprint = caption()
     tuned = partial(facts.tuned, Study.load("tiny"), [Cell.parse(CELL)])
     assert tuned(["original", "retrain"]) == ""
-    assert tuned(["ft", "ft@lr=0.2"]) == f"{as_searched}; what a method’s name sets was not searched"
+    assert tuned(["ft", "ft@lr=0.2"]) == f"{as_searched}; what a method’s name sets takes precedence"
     assert as_searched.endswith("images held out of their training data")
     ft, all_methods = ({CELL: {name: {"momentum": 0.8}}} for name in ("ft", "unlearning"))
     assert caption(hyperparameters={CELL: {"unlearning": {"evaluate_every": 2}}})[0] == as_searched

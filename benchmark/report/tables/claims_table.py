@@ -147,7 +147,17 @@ def limits(results: Results, data: pd.DataFrame) -> list[str]:
         else "",
         f"{facts.tuned(study)}, once: the intervals do not cover another choice" if study.includes_tuned else "",
         facts.apart(study, results.metrics),
+        _left_out(data),
         "The noise floor, of means over as many trials, is taken as known",
         f"Collapsed: {COLLAPSE_TEXT}" if collapsed else "",
         f"As gathered: {missing}" if missing else "",
     ]
+
+
+def _left_out(data: pd.DataFrame) -> str:
+    """Say that a pair at equal computation is left out where the claim about the term compares it already."""
+    tested = data[(data["claim"] == "budget") & (data["verdict"] != UNTESTED)]
+    with_ft = tested[tested["subject"].str.endswith(("FT", "`ft`"))]
+    if set(tested["place"]) <= set(with_ft["place"]):
+        return ""
+    return "At equal computation, CoUn and FT are compared by the claim that adding CL lowers the average gap"
