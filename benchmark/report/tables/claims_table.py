@@ -12,7 +12,7 @@ from benchmark.metrics.verdicts import EXPLORATORY, NOT_REPRODUCED, PRIMARY, REP
 from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.source import Source
-from benchmark.report.style import readable, short_label, use
+from benchmark.report.style import method_label, readable, short_label, use
 from benchmark.report.tables import theory_table
 from benchmark.report.tabular import DASH, THIN, Block, Column, Entry, Row, Table, formula, interval, number
 from benchmark.results import frames
@@ -157,7 +157,8 @@ def limits(results: Results, data: pd.DataFrame) -> list[str]:
 def _left_out(data: pd.DataFrame) -> str:
     """Say that a pair at equal computation is left out where the claim about the term compares it already."""
     tested = data[(data["claim"] == "budget") & (data["verdict"] != UNTESTED)]
-    with_ft = tested[tested["subject"].str.endswith(("FT", "`ft`"))]
+    ours, ft = method_label("coun"), method_label("ft")
+    with_ft = tested[tested["subject"].str.endswith(f" of {ft}")]
     if set(tested["place"]) <= set(with_ft["place"]):
         return ""
-    return "At equal computation, CoUn and FT are compared by the claim that adding CL lowers the average gap"
+    return f"At equal computation, {ours} and {ft} are compared by the claim that adding CL lowers the average gap"
