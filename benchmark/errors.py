@@ -1,4 +1,4 @@
-"""Errors that a user's input can cause, and the wording of their messages."""
+"""Errors that a user's input can cause, and the wording of what is printed."""
 
 from __future__ import annotations
 
@@ -63,6 +63,14 @@ def some_of(items: Sequence[object], most: int = 5, between: str = ", ") -> str:
     """Join the first of the items, and say how many more there are: ``a, b and 2 more``."""
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return between.join(map(str, items[:most])) + more
+
+
+def in_columns(rows: Sequence[Sequence[str]], numbers: bool = False) -> list[str]:
+    """Return rows of text as lines of aligned columns; with ``numbers``, all but the first are flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    sides = ["<", *(">" if numbers else "<") * (len(widths) - 1)]
+    lines = ["  ".join(map(format, row, map("{}{}".format, sides, widths))) for row in rows]
+    return [line.rstrip() for line in lines]
 
 
 def closest(text: str, accepted: Iterable[str], cutoff: float = 0.5) -> str | None:

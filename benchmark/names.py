@@ -201,6 +201,16 @@ class MethodName:
         return "@".join([self.head, *(f"{key}={value}" for key, value in self.settings)])
 
 
+def is_control(method: str) -> bool:
+    """Return whether a method is Original, which forgets nothing."""
+    return MethodName.parse(method).base == ORIGINAL
+
+
+def competes(method: str) -> bool:
+    """Return whether a method unlearns, and so may have the smallest gap: Retrain and Original do not."""
+    return MethodName.parse(method).base not in (RETRAIN, ORIGINAL)
+
+
 def matches(pattern: str, cell: str) -> bool:
     """Match dataset/arch/scenario part by part; ``*`` matches anything within a part, and alone every cell."""
     return pattern == "*" or re.fullmatch(re.escape(pattern).replace(r"\*", "[^/]*"), cell) is not None

@@ -9,7 +9,7 @@ from typing import Any
 from benchmark import paths
 from benchmark.commands.app import Listing, read
 from benchmark.data.store import PROVENANCE
-from benchmark.errors import BadInput
+from benchmark.errors import BadInput, in_columns
 from benchmark.methods.base import GROUPS
 from benchmark.methods.contrastive import ContrastiveSettings
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS, SOURCES
@@ -32,8 +32,7 @@ def lines(what: Listing, study: str) -> list[str]:
         use(loaded)
         rows = list(LISTINGS[what](loaded))
     rows = [tuple(" ".join(entry.split()) for entry in row) for row in rows]  # captions may have several lines
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(f"{entry:{width}}" for entry, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return in_columns(rows)
 
 
 def _description(study: str) -> str:

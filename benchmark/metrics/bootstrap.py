@@ -27,6 +27,7 @@ LEVEL, POWER = 0.95, 0.8
 TINY = 1e-9  # a smaller spread is that of rounding errors
 DRAWS = 4000  # at most: 5 trials have 3,125, which are all taken
 SEED = 20_251
+MOST_TRIALS = 1000
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def holm(p: npt.ArrayLike) -> Floats:
     return corrected
 
 
-def trials_needed(difference: float, sd: float, most: int = 1000) -> int:
+def trials_needed(difference: float, sd: float, most: int = MOST_TRIALS) -> int:
     """Return how many trials show a paired difference, not 0, of per-trial standard deviation ``sd``; at most ``most``.
 
     That is the smallest n at which the two-sided one-sample t test detects it with a power of 0.8 (Cohen 1988, section

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.bootstrap import Floats, Indices, estimate
+from benchmark.metrics.bootstrap import Estimate, Floats, Indices, estimate
 from benchmark.metrics.gaps import CELL, DIVERGED, floor_of
 from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN, Cell, Scenario
@@ -80,6 +80,10 @@ class Trials:
         """Return the average gaps of several methods: (methods, draws)."""
         return np.array([self.gap(method, drawn) for method in methods])
 
+    def farther(self, method: str, other: str) -> Estimate:
+        """Estimate by how much a method's average gap is larger than another's, in points."""
+        return estimate(lambda drawn: self.gap(method, drawn) - self.gap(other, drawn), len(self))
+
 
 def leaders(
     metrics: pd.DataFrame, cell: Cell, methods: Iterable[str], columns: Sequence[str | int] = tuple(METRICS)
@@ -105,7 +109,7 @@ def leaders(
         both = Trials(metrics, cell, dict.fromkeys([best, method]), columns)
         if len(both) < 2:
             return False
-        difference = estimate(lambda drawn: both.gap(method, drawn) - both.gap(best, drawn), len(both))
+        difference = both.farther(method, best)
         # Equal in every trial, a difference has no interval, and no doubt.
         return not (difference.value > 0 if difference.sd == 0 else difference.low > 0)
 

@@ -7,7 +7,6 @@ by trials - 1); the paper does not say which it prints.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,7 @@ import pandas as pd
 
 from benchmark.errors import BadInput
 from benchmark.metrics.samples import METRICS
-from benchmark.names import ORIGINAL, RETRAIN
+from benchmark.names import ORIGINAL, RETRAIN, RUN_KEYS, RunName
 
 CELL = ["dataset", "arch", "scenario"]
 GAPS = [f"{metric}_gap" for metric in METRICS]
@@ -139,13 +138,14 @@ def _checked(metrics: pd.DataFrame) -> pd.DataFrame:
     runs[DIVERGED] = (runs["status"] == DIVERGED).to_numpy() if "status" in runs else False
     twice = runs.duplicated([*CELL, "method", "trial"])
     if twice.any():
-        raise BadInput(f"metrics: run {_run_name(runs[twice].iloc[0])} is listed twice: accepted is once")
+        name = RunName.of_row(*runs.loc[twice, RUN_KEYS].iloc[0])
+        raise BadInput(f"metrics: run {name} is listed twice: accepted is once")
     for metric in METRICS:
         exempt = runs[DIVERGED] | (_alone(runs) & (metric in ("ua", "mia")))
         invalid = ~np.isfinite(runs[metric].to_numpy(dtype=float)) & ~exempt.to_numpy()
         if invalid.any():
             row = runs[invalid].iloc[0]
-            value = f"{metric} of run {_run_name(row)} is {row[metric]}"
+            value = f"{metric} of run {RunName.of_row(*row[RUN_KEYS])} is {row[metric]}"
             raise BadInput(f"metrics: {value}: accepted is a number, or status 'diverged'")
     return runs
 
@@ -153,10 +153,6 @@ def _checked(metrics: pd.DataFrame) -> pd.DataFrame:
 def _alone(runs: pd.DataFrame) -> pd.Series[bool]:
     """Return which rows are Original by itself, which has no scenario and so no Retrain."""
     return (runs["method"] == ORIGINAL) & (runs["scenario"] == "")
-
-
-def _run_name(row: pd.Series[Any]) -> str:
-    return "/".join(str(row[column]) for column in [*CELL, "method"] if row[column]) + f"/trial-{row['trial']}"
 
 
 def _distance(frame: pd.DataFrame, columns: list[str], runs: pd.DataFrame, reference: str) -> Floats:

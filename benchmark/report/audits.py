@@ -10,9 +10,8 @@ import pandas as pd
 
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise import battery
-from benchmark.names import Cell
+from benchmark.names import Cell, is_control
 from benchmark.registry import OWN_AUDITS
-from benchmark.report.facts import is_control
 from benchmark.report.source import Source
 from benchmark.report.style import short_label
 from benchmark.study.study import Study

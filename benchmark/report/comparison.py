@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.errors import BadInput, number_of, some_of
+from benchmark.errors import BadInput, in_columns, number_of, some_of
 from benchmark.metrics.gaps import CELL, DIVERGED
 from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN
@@ -20,7 +20,6 @@ from benchmark.report.tabular import DASH, number
 from benchmark.results.differences import AVERAGE, COST, RUN_KEYS, differences, identical
 from benchmark.results.provenance import STAMP
 from benchmark.results.sides import Side
-from benchmark.workflow.session import aligned
 
 # What may change the last digit of a run's numbers, and so all digits by its end.
 CHAOS = {"device", "precision", "threads", "system", "torch", "torchvision", "numpy"}
@@ -126,7 +125,7 @@ class Comparison:
             yield "made differently (A | B)"
         for field in fields:
             differing = self.pairs[_differ(self.pairs, field)]
-            yield f"  {field}: {_values(differing[f'{field}_first'])} | {_values(differing[f'{field}_second'])}"
+            yield f"  {field}: {_distinct(differing[f'{field}_first'])} | {_distinct(differing[f'{field}_second'])}"
         unequal = self.pairs[~self.pairs["same"]]
         if not unequal.empty and not CHAOS.isdisjoint(fields):
             yield (
@@ -148,7 +147,7 @@ class Comparison:
             for method, method_rows in cell_rows.groupby("method", sort=False):
                 entries = {row.column: _entry(row) for row in method_rows.itertuples()}
                 rows.append([str(method), *(entries.get(column, DASH) for column in heads)])
-            yield from _pipes(rows) if markdown else aligned("\n".join(_pipes(rows)))
+            yield from _pipes(rows) if markdown else (f"  {line}" for line in in_columns(rows, numbers=True))
 
     def _verdict(self) -> str:
         if self.pairs["same"].all():
@@ -211,9 +210,8 @@ def _differ(pairs: pd.DataFrame, name: str) -> pd.Series[bool]:
     return first.notna() & second.notna() & (first != second)
 
 
-def _values(column: pd.Series[Any]) -> str:
-    values = list(column.astype(str).unique())
-    return f"{', '.join(values[:3])}{f' and {len(values) - 3} more' * (len(values) > 3)}"
+def _distinct(column: pd.Series[Any]) -> str:
+    return some_of(column.astype(str).unique(), 3)
 
 
 def _value(value: Any) -> str:

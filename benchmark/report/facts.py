@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName
+from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName, is_control
 from benchmark.report.style import architecture_label, dataset_label, method_label, short_label
 from benchmark.report.tabular import THIN, number
 from benchmark.study.plugins import REPLACED
@@ -54,10 +54,15 @@ def over(trials: int) -> str:
     return f"over {trials} trials" if trials > 1 else "of one trial"
 
 
-def values(frame: pd.DataFrame, column: str) -> str:
-    """Join the values of a column, each once: ``bfloat16 and float32``, which may be one run's as well."""
+def distinct(frame: pd.DataFrame, column: str) -> list[str]:
+    """Return the values of a column in order, each once; a run resumed elsewhere has ``bfloat16 and float32``."""
     stamps = frame[column].dropna().astype(str).unique()
-    return " and ".join(sorted({value for stamp in stamps for value in stamp.split(" and ")}))
+    return sorted({value for stamp in stamps for value in stamp.split(" and ")})
+
+
+def values(frame: pd.DataFrame, column: str) -> str:
+    """Join the values of a column, each once: ``bfloat16 and float32``."""
+    return " and ".join(distinct(frame, column))
 
 
 def tuned(study: Study, cells: Sequence[Cell] = (), methods: Iterable[str] = ()) -> str:
@@ -101,20 +106,10 @@ def code(codes: Iterable[str]) -> str:
     return ". ".join(filter(None, [versions, f"Plugins replaced {', '.join(replaced)}" if replaced else ""]))
 
 
-def is_control(method: str) -> bool:
-    """Return whether a method is Original, which forgets nothing and does not compete."""
-    return MethodName.parse(method).base == ORIGINAL
-
-
 def leading(quantity: str, data: pd.DataFrame, trials: int) -> str:
     """Say which numbers are bold: those of methods that collapsed never are."""
     means = f"Bold: the smallest {quantity} and all that cannot be told from it ({INTERVAL} of the difference)"
     return means + NO_COLLAPSED * bool((data["collapsed"] > 0).any()) if trials > 1 else ""
-
-
-def competes(method: str) -> bool:
-    """Return whether a method unlearns, and so may have the smallest gap: Retrain and Original do not."""
-    return MethodName.parse(method).base not in (RETRAIN, ORIGINAL)
 
 
 def control(methods: list[str]) -> str:

@@ -16,7 +16,6 @@ from pydantic import AfterValidator
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_text
-from benchmark.metrics.bootstrap import estimate
 from benchmark.metrics.evidence import Trials
 from benchmark.metrics.gaps import CELL, summarise
 from benchmark.metrics.reported import reported_means
@@ -177,7 +176,7 @@ def _compared(runs: pd.DataFrame, cell: Cell, method: str, claimed: float, sourc
     if method in trials.values and not row["diverged"]:
         row["avg_gap"], row["low"], row["high"] = average_gap(trials, method)
     if method != BASELINE and {method, BASELINE} <= shared.values.keys() - shared.diverged.keys():
-        difference = estimate(lambda drawn: shared.gap(method, drawn) - shared.gap(BASELINE, drawn), len(shared))
+        difference = shared.farther(method, BASELINE)
         row |= {"above_ft": difference.value, "above_ft_low": difference.low, "above_ft_high": difference.high}
     return row | {"verdict": _verdict(row), "source": source}
 

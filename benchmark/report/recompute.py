@@ -14,11 +14,11 @@ import pandas as pd
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.metrics.samples import METRICS
-from benchmark.names import Cell
+from benchmark.names import RUN_KEYS, Cell, RunName
 from benchmark.report.draw import texts
 from benchmark.results import frames, records
 from benchmark.results.measured import from_samples
-from benchmark.results.records import DIVERGED, FIRST_COLUMNS
+from benchmark.results.records import DIVERGED
 from benchmark.study.runs import Run, with_cells
 from benchmark.study.study import Study
 from benchmark.workflow.targets import missing
@@ -76,7 +76,7 @@ def _gathered(results: frames.Results, frame: str) -> Iterator[str]:
     for column in stored:
         if len(rows := np.flatnonzero(~_equal(stored[column], derived[column]))):
             row = stored.iloc[rows[0]]
-            run = "/".join(str(row[part]) for part in FIRST_COLUMNS[1:])
+            run = RunName.of_row(*row[RUN_KEYS])
             yield f"{path}: {column} of {run} is {row[column]}, its run gives {derived[column].iloc[rows[0]]}"
 
 

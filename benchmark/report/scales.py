@@ -22,8 +22,7 @@ from benchmark.metrics.samples import METRICS
 from benchmark.metrics.samplewise.agreement import known_beyond_test
 from benchmark.metrics.samplewise.standards import kendall
 from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNTESTED, verdicts
-from benchmark.names import RETRAIN, Cell, MethodName
-from benchmark.report.facts import competes
+from benchmark.names import RETRAIN, Cell, MethodName, competes
 from benchmark.report.source import Source
 from benchmark.report.style import architecture_label, dataset_label
 from benchmark.report.summary import summaries

@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import DIVERGED
-from benchmark.names import RETRAIN, Cell
+from benchmark.names import RETRAIN, Cell, is_control
 from benchmark.report import facts
 from benchmark.report.style import cell_label
 from benchmark.report.tabular import DAGGER, THIN, Block, Column, Row, Table, sentences
@@ -59,7 +59,7 @@ class Source:
     @property
     def controls(self) -> list[str]:
         """The listed methods that forget nothing."""
-        return [method for method in self.methods if facts.is_control(method)]
+        return [method for method in self.methods if is_control(method)]
 
     @property
     def trials(self) -> int:
@@ -100,6 +100,11 @@ class Source:
         limit = self.results.collapse_limit(cell)
         last = {trial: history["ra"].iloc[-1] for trial, history in self.histories(cell, method).items()}
         return {trial: float(accuracy) for trial, accuracy in last.items() if accuracy < limit}
+
+    def collapsed_methods(self, methods: Iterable[str]) -> dict[Cell, set[str]]:
+        """Return which of the methods collapsed in some trial, for each cell."""
+        methods = list(methods)
+        return {cell: {method for method in methods if self.collapsed(cell, method)} for cell in self.cells}
 
     # --- tables ---------------------------------------------------------------------------------------------------
 

@@ -18,14 +18,11 @@ from benchmark.metrics.gaps import CELL, DIVERGED, GAPS, noise_floor, summarise
 from benchmark.metrics.samples import METRICS
 from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName
 from benchmark.report.source import Source
-from benchmark.report.tabular import DAGGER, THIN
-from benchmark.results.measured import COLLAPSE_TEXT
 from benchmark.results.records import FINISHED
 
 COUNTS = ("trials", "diverged", "collapsed")
 COSTS = ("pflops", "pflops_executed")
 UNITS = {"PFLOPs": 1.0, "TFLOPs": 1e3, "GFLOPs": 1e6, "MFLOPs": 1e9}
-RUN_COLLAPSED = f"{DAGGER}{THIN}collapsed: {COLLAPSE_TEXT}"
 
 
 def method_numbers(source: Source, methods: Iterable[str]) -> pd.DataFrame:
@@ -120,7 +117,7 @@ def gaps_of_two(source: Source, cell: Cell, first: str, second: str, fewest: int
     if len(trials) < fewest:
         return numbers
     numbers["first"], numbers["second"] = trials.gaps((first, second), np.arange(len(trials))[None])[:, 0].tolist()
-    difference = estimate(lambda drawn: trials.gap(second, drawn) - trials.gap(first, drawn), len(trials))
+    difference = trials.farther(second, first)
     return numbers | asdict(difference) | {"trials": numbers["trials"]}
 
 

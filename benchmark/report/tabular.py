@@ -98,13 +98,17 @@ class Table:
         return [row + [Entry("")] * (len(self.columns) - len(row)) for row in entries]
 
 
+def marked_label(method: str, collapsed: Any) -> str:
+    """Return a method's label, with a mark if it ``collapsed``: whether it did, or in how many trials, or which."""
+    return method_label(method) + DAGGER * bool(collapsed)
+
+
 def method_row(method: str, entries: Sequence[str | Entry], diverged: Any = False, collapsed: Any = False) -> Row:
     """Return a method's row: its label, with a mark if it collapsed, and its entries, or that training diverged.
 
     ``diverged`` and ``collapsed`` say whether it did, or in how many trials.
     """
-    label = method_label(method) + DAGGER * bool(collapsed)
-    return [label, *([Entry("diverged", spans=True)] if diverged else entries)]
+    return [marked_label(method, collapsed), *([Entry("diverged", spans=True)] if diverged else entries)]
 
 
 def formula(text: str) -> str:
@@ -130,11 +134,11 @@ def number(value: float, decimals: int = 2, signed: bool = False) -> str:
     return text.replace("-", "−")
 
 
-def mean_text(mean: float, sd: float, gap: float = np.nan) -> str:
+def mean_text(mean: float, sd: float, gap: float = np.nan, decimals: int = 2) -> str:
     """Return ``mean±sd (gap)``; no ± for a single trial, no gap where Retrain is missing."""
-    text = number(mean)
+    text = number(mean, decimals)
     for value, sign in ((sd, "±{}"), (gap, " ({})")):
-        text += sign.format(number(value)) if np.isfinite([mean, value]).all() else ""
+        text += sign.format(number(value, decimals)) if np.isfinite([mean, value]).all() else ""
     return text
 
 

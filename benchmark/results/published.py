@@ -13,7 +13,7 @@ import pandas as pd
 from benchmark import paths
 from benchmark.errors import BadInput, number_of
 from benchmark.metrics.samples import METRICS
-from benchmark.names import RUN_KEYS
+from benchmark.names import RUN_KEYS, RunName
 from benchmark.results.frames import Results
 from benchmark.study.study import Study
 
@@ -81,19 +81,15 @@ def difference(before: pd.DataFrame, after: pd.DataFrame) -> str:
     old, new = (frame.set_index(RUN_KEYS)[["fingerprint", *METRICS]].sort_index() for frame in (before, after))
     for change, names in (("lacking", old.index.difference(new.index)), ("added", new.index.difference(old.index))):
         if len(names):
-            return f"{number_of(len(names), 'run')} {change}, such as {_name(names[0])}"
+            return f"{number_of(len(names), 'run')} {change}, such as {RunName.of_row(*names[0])}"
     other = old["fingerprint"] != new["fingerprint"]
     if other.any():
-        return f"{number_of(other.sum(), 'run')} of another configuration, such as {_name(other.idxmax())}"
+        return f"{number_of(other.sum(), 'run')} of another configuration, such as {RunName.of_row(*other.idxmax())}"
     first, second = (frame[METRICS].to_numpy(dtype=float) for frame in (old, new))
     moved = ~np.isclose(first, second, rtol=0, atol=SAME, equal_nan=True)
     if moved.any():
         row, column = (int(indices[0]) for indices in np.nonzero(moved))
-        number = f"{METRICS[column]} of {_name(old.index[row])}"
+        number = f"{METRICS[column]} of {RunName.of_row(*old.index[row])}"
         values = f"was {first[row, column]:.4f}, is {second[row, column]:.4f}"
         return f"{number_of(moved.any(axis=1).sum(), 'run')} with other metrics: {number} {values}"
     return ""
-
-
-def _name(run: tuple[object, ...]) -> str:
-    return "/".join(str(part) for part in run[:-1] if part) + f"/trial-{run[-1]}"

@@ -138,11 +138,8 @@ def _output(receipt: Path) -> str:
 
 def _fits(receipt: Path) -> bool:
     """Whether every file of a receipt is on disk as it was drawn."""
-    try:
-        digests = read_record(receipt)[FILES]
-    except (KeyError, BadInput):
-        return False
-    return all(Path(file).is_file() and sha256(Path(file)) == drawn for file, drawn in digests.items())
+    digests = _digests(receipt)
+    return digests is not None and all(Path(file).is_file() and sha256(Path(file)) == digests[file] for file in digests)
 
 
 def _receipts(study: str) -> list[Path]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import paths
-from benchmark.errors import number_of, unknown
+from benchmark.errors import in_columns, number_of, unknown
 from benchmark.study.study import Study
 from benchmark.workflow.status import counted, last_line, spell, state_of
 
@@ -157,14 +157,10 @@ def aligned(markdown: str) -> list[str]:
     entries = [line.removeprefix("| ").removesuffix(" |").split(" | ") for line in source]
     plain = [[re.sub(r"\*\*|\\([\W_])", r"\1", entry) for entry in row] for row in entries]  # neither bold nor escaped
     rows = [cells for cells, line in zip(plain, source, strict=True) if line.startswith("|")]
-    first_width, *widths = (max(map(len, column)) for column in zip(*rows, strict=False))
+    columns = iter(in_columns(rows, numbers=True))
     lines = []
     for cells, line in zip(plain, source, strict=True):
-        if line.startswith("|"):
-            values = [f"{cell:>{width}}" for cell, width in zip(cells[1:], widths, strict=False)]
-            lines.append("  ".join(["", f"{cells[0]:{first_width}}", *values]))
-        else:
-            lines += ["", cells[0]]
+        lines += [f"  {next(columns)}"] if line.startswith("|") else ["", cells[0]]
     return lines
 
 

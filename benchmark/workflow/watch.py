@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from benchmark import paths
+from benchmark.errors import in_columns
 from benchmark.study.study import Study
 from benchmark.workflow.status import ENDED, State, counted, failed_datasets, spell, state_of, time_left
 
@@ -77,8 +78,7 @@ def jobs_of(states: Sequence[State]) -> list[str]:
     Progress, time taken and left, run, last metrics, host: a narrow terminal cuts the last ones.
     """
     rows = [_job_columns(state) for state in states if state.state == "running"]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return in_columns(rows)
 
 
 def _job_columns(state: State) -> tuple[str, ...]:

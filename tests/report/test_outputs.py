@@ -19,8 +19,8 @@ from benchmark.errors import StaleOutput
 from benchmark.names import ORIGINAL, RETRAIN
 from benchmark.report import facts, latex
 from benchmark.report.draw import build, draw_figure, draw_table
+from benchmark.report.figures.common import RUN_COLLAPSED
 from benchmark.report.page import draw_page
-from benchmark.report.summary import RUN_COLLAPSED
 from benchmark.report.tabular import Block, Column, Table
 from benchmark.results import frames
 from benchmark.results.gather import collect

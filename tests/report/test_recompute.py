@@ -40,7 +40,7 @@ def test_verify_names_every_forged_number(project):
     assert INTACT in call("verify", "tiny", check=True).stdout
     errors = call("verify", "tiny", "--recompute").stdout
     assert re.search(rf"run {CELL}/ft/trial-0: mia is [\d.]+ by samples, 42.0000 by history", errors)
-    assert re.search(rf"{metrics}: ua of {CELL}/ft/0 is [\d.]+, its run gives ", errors)
+    assert re.search(rf"{metrics}: ua of {CELL}/ft/trial-0 is [\d.]+, its run gives ", errors)
     assert f"{table}: its results give another table" in errors
     write_record(folder / paths.RUN, record | {"status": "diverged"})  # which has no metrics to compare
     assert "by history" not in call("verify", "tiny", "--recompute").stdout

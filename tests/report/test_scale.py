@@ -19,10 +19,10 @@ from benchmark.metrics.claims.comparisons import ALL_ELSE_SAME
 from benchmark.metrics.evidence import Evidence
 from benchmark.metrics.verdicts import verdicts
 from benchmark.report.draw import draw_table
+from benchmark.report.figures.common import RUN_COLLAPSED
 from benchmark.report.recompute import changed_results
 from benchmark.report.scales import KEPT
 from benchmark.report.style import method_colour
-from benchmark.report.summary import RUN_COLLAPSED
 from benchmark.results.frames import of_study
 from benchmark.results.gather import collect
 from benchmark.results.records import DIVERGED

@@ -18,6 +18,7 @@ from benchmark.report.figures.common import FLOOR, FLOOR_LABEL, GAP_COLUMNS, dra
 from benchmark.report.source import Source
 from benchmark.report.style import cell_label, method_colour, method_label, setting_label
 from benchmark.report.summary import method_numbers
+from benchmark.report.tabular import DAGGER
 from benchmark.study.kinds import varied
 
 HEIGHT, LEGEND = 1.9, 0.25  # inches: a row of panels, and the legend above them
@@ -108,7 +109,7 @@ def _differences(axes: Axes, rows: pd.DataFrame) -> None:
         difference, deviation = rows[f"{metric}_difference"], rows[f"{metric}_sd"].fillna(0)
         axes.errorbar(x, difference.where(~collapsed), deviation, **look, label=metric.upper())
         for position in np.flatnonzero(collapsed):
-            text = f"{difference.iloc[position]:+z.0f}†".replace("-", "−")
+            text = f"{difference.iloc[position]:+z.0f}{DAGGER}".replace("-", "−")
             style: Any = {"xy": (position, 1), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
             style["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.3}
             axes.annotate(text, **style, xytext=(0, -2 - 10 * line), ha="center", va="top", color=colour)

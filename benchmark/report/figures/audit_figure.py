@@ -16,6 +16,7 @@ from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.battery import summary
 from benchmark.metrics.samplewise.built_in_audits import ideal
 from benchmark.metrics.samplewise.standards import kendall
+from benchmark.names import is_control
 from benchmark.report import audits, facts
 from benchmark.report.audits import AVERAGE_GAP
 from benchmark.report.figures.common import MARKERS, draw_daggers, legends, panels
@@ -50,7 +51,7 @@ def build(source: Source) -> Figure:
     methods = source.compared
     lines, heights = 1 + len(methods) // LEGEND_COLUMNS, [PANEL_HEIGHT] * len(labels)
     figure, grid, cell_panels = panels(len(source.cells), heights, LEGEND_LINE * lines, per_row=3, sharey="row")
-    collapsed = {cell: {method for method in methods if source.collapsed(cell, method)} for cell in source.cells}
+    collapsed = source.collapsed_methods(methods)
     markers = dict(zip(in_order(methods), cycle(MARKERS)))
     for cell, column in zip(source.cells, cell_panels, strict=True):
         for axes, audit in zip(column, labels, strict=True):
@@ -86,7 +87,7 @@ def _panel(axes: Axes, data: pd.DataFrame, audit: str, markers: dict[str, str], 
         ideals = [ideal(name, row["null"]) for name, row in ((AVERAGE_GAP, gap), (audit, audited))]
         axes.axvline(ideals[0], zorder=0, **NULL)
         axes.axhline(ideals[1], zorder=0, **NULL)
-        if not facts.is_control(method):
+        if not is_control(method):
             distances.append([abs(row["value"] - ideal) for row, ideal in zip((gap, audited), ideals, strict=True)])
     axes.set_xlim(left=0)
     finite = np.array([pair for pair in distances if np.isfinite(pair).all()])

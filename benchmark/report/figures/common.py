@@ -16,7 +16,9 @@ from matplotlib.patches import Patch
 from benchmark.names import RETRAIN, Cell
 from benchmark.report.source import Source
 from benchmark.report.style import FULL_WIDTH
-from benchmark.report.summary import RUN_COLLAPSED, at_end, floors_of, summaries
+from benchmark.report.summary import at_end, floors_of, summaries
+from benchmark.report.tabular import DAGGER, THIN
+from benchmark.results.measured import COLLAPSE_TEXT
 
 Grid = npt.NDArray[Any]  # of axes
 
@@ -25,6 +27,7 @@ FLOOR: Any = {"color": "#C8C8C8", "linewidth": 0, "zorder": 0}
 FLOOR_LABEL = "Noise floor"
 # Methods of one colour differ in their markers; some readers cannot tell colours alone apart.
 MARKERS = "os^DvPX*<>hd"
+RUN_COLLAPSED = f"{DAGGER}{THIN}collapsed: {COLLAPSE_TEXT}"
 INTERVAL_ROOM = 1.5  # times the largest gap: the edge of the panel cuts an interval that reaches further
 
 
@@ -131,7 +134,7 @@ def draw_gaps(axes: Axes, x: npt.ArrayLike, data: pd.DataFrame, highest: float, 
     bars.set_alpha(0.55)
     style: Any = {"color": look["color"], "textcoords": "offset points", "annotation_clip": False}
     for position, value in zip(positions[beyond], gap[beyond], strict=True):
-        text = f"▴\n{value:.1f}†"
+        text = f"▴\n{value:.1f}{DAGGER}"
         axes.annotate(text, (position, highest), (0, -2), ha="center", va="top", linespacing=0.8, **style)
     draw_daggers(axes, positions[data["collapsed"] > 0], within[data["collapsed"] > 0], look["color"])
     axes.set_ylim(0, highest)
@@ -142,7 +145,7 @@ def draw_daggers(axes: Axes, x: npt.ArrayLike, y: npt.ArrayLike, colour: str) ->
     for point in np.column_stack([x, y]).astype(float):
         if np.isfinite(point).all():
             style: Any = {"color": colour, "textcoords": "offset points", "annotation_clip": False}
-            axes.annotate("†", point, (3, 1), ha="left", va="bottom", **style)
+            axes.annotate(DAGGER, point, (3, 1), ha="left", va="bottom", **style)
 
 
 def draw_trials(axes: Axes, x: npt.ArrayLike, trials: npt.NDArray[Any], alpha: float, **look: Any) -> None:

@@ -18,7 +18,7 @@ from benchmark.report.figures.common import legends, page_wide
 from benchmark.report.source import Source
 from benchmark.report.style import FULL_WIDTH, cell_parts, method_colour, method_label, scenario_label, short_parts
 from benchmark.report.summary import method_numbers
-from benchmark.report.tabular import number
+from benchmark.report.tabular import DAGGER, number
 from benchmark.study.kinds import with_and_without
 
 BARS_PER_ROW = 18  # more, and the values on the bars would touch
@@ -131,4 +131,4 @@ def _value(gain: float, collapsed: int) -> str:
     """Return a bar's value, with a dagger if a run collapsed and an arrow if the bar was cut; empty without a value."""
     if np.isnan(gain):
         return ""
-    return number(gain, 1 if abs(gain) < 99.95 else 0) + "†" * bool(collapsed) + "\n▾" * (gain < FLOOR)
+    return number(gain, 1 if abs(gain) < 99.95 else 0) + DAGGER * bool(collapsed) + "\n▾" * (gain < FLOOR)

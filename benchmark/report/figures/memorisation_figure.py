@@ -15,7 +15,8 @@ from benchmark.metrics.samplewise.memorisation import GROUPS
 from benchmark.report.facts import over
 from benchmark.report.figures.common import draw_daggers, legends, panels
 from benchmark.report.source import Source
-from benchmark.report.style import line_style, method_colour, method_label, short_label
+from benchmark.report.style import line_style, method_colour, short_label
+from benchmark.report.tabular import marked_label
 
 PANEL_HEIGHT, LEGEND_LINE, LEGEND_COLUMNS = 2.1, 0.2, 5  # inches, and methods per line
 SPACING = 0.012  # on the axis, between the error bars of two methods
@@ -45,22 +46,23 @@ def build(source: Source) -> Figure:
     data, methods = points(source), source.compared
     above = LEGEND_LINE * (1 + len(methods) // LEGEND_COLUMNS)
     figure, grid, cell_panels = panels(len(source.cells), [PANEL_HEIGHT], above, sharey=True)
-    collapsed = {(cell, method) for cell, method in product(source.cells, methods) if source.collapsed(cell, method)}
+    collapsed = source.collapsed_methods(methods)
+    marked = set().union(*collapsed.values())
     for cell, (axes,) in zip(source.cells, cell_panels, strict=True):
         cell_rows = in_cell(data, cell)
         for position, method in enumerate(methods):
             rows = cell_rows[cell_rows["method"] == method]
             x = rows["memorisation"] + SPACING * (position - (len(methods) - 1) / 2)
             errors = [rows["auc"] - rows["low"], rows["high"] - rows["auc"]]
-            label = method_label(method) + "†" * any(name == method for _, name in collapsed)
+            label = marked_label(method, method in marked)
             look: Any = {"color": method_colour(method), "linestyle": line_style(method, methods), "linewidth": 1}
             axes.errorbar(x, rows["auc"], yerr=errors, marker="o", markersize=3, label=label, **look)
-            if (cell, method) in collapsed:
+            if method in collapsed[cell]:
                 draw_daggers(axes, x, rows["auc"], method_colour(method))
         axes.axhline(0.5, color="black", linestyle=":", linewidth=1, zorder=0)
         axes.set(xticks=GROUPS, xlabel="Memorisation, by the Retrains of other trials")
         axes.set_title(short_label(cell, source.cells), loc="left")
     for axes in grid[:, 0]:
         axes.set_ylabel(f"AUC against Retrain,\nstandardised, {over(source.trials)}")
-    legends(figure, grid.flat[:1], collapsed=bool(collapsed), ncols=LEGEND_COLUMNS)
+    legends(figure, grid.flat[:1], collapsed=bool(marked), ncols=LEGEND_COLUMNS)
     return figure

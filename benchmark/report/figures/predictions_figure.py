@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from benchmark.metrics.evidence import in_cell
 from benchmark.report.figures.common import note_collapsed, page_wide
 from benchmark.report.source import Source
-from benchmark.report.style import method_label, short_label
+from benchmark.report.style import short_label
 from benchmark.report.tables.predictions_table import numbers
+from benchmark.report.tabular import marked_label
 
 ROW, AROUND = 0.19, 0.5  # inches: a method's row, and the surroundings of a cell's rows
 
@@ -22,14 +23,14 @@ def build(source: Source) -> Figure:
     """
     data = numbers(source)
     methods = data["method"].unique()
-    collapsed = {cell: {method for method in methods if source.collapsed(cell, method)} for cell in source.cells}
+    collapsed = source.collapsed_methods(methods)
     figure = page_wide(len(source.cells) * (AROUND + ROW * len(methods)))
     grid = figure.subplots(len(source.cells), 1, squeeze=False, sharex=True)[:, 0]
     for axes, cell in zip(grid, source.cells, strict=True):
         shares = in_cell(data, cell).pivot(index="method", columns="predicted_class", values="percent")
         look = {"vmin": 0, "vmax": 100, "cmap": "Blues", "linewidths": 0.5, "cbar": False}
         seaborn.heatmap(shares.loc[methods, source.output.classes], ax=axes, annot=True, fmt=".0f", **look)
-        names = [method_label(method) + "†" * (method in collapsed[cell]) for method in methods]
+        names = [marked_label(method, method in collapsed[cell]) for method in methods]
         axes.set_yticks([row + 0.5 for row in range(len(names))], names, rotation=0)
         axes.tick_params(length=0)
         axes.set(xlabel="", ylabel="")

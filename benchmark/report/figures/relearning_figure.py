@@ -11,8 +11,9 @@ from matplotlib.lines import Line2D
 
 from benchmark.report.figures.common import MARKERS, draw_trials, legends, panels
 from benchmark.report.source import Source
-from benchmark.report.style import line_style, method_colour, method_label, short_label
+from benchmark.report.style import line_style, method_colour, short_label
 from benchmark.report.tables.relearning_table import curves, methods
+from benchmark.report.tabular import marked_label
 
 HEIGHT, LEGEND = 2.1, 0.4  # inches: a row of panels, and the legend above them
 
@@ -37,8 +38,9 @@ def build(source: Source) -> Figure:
         axes.set_xlabel("Steps of training on all images")
     for axes in grid[:, 0]:
         axes.set_ylabel("Forgotten images\nknown again (%)")
-    collapsed = {method for cell in source.cells for method in names if source.collapsed(cell, method)}
-    labels = {method: method_label(method) + "†" * (method in collapsed) for method in names}
-    handles = [Line2D([], [], label=labels[method], **look) for method, look in looks.items()]
+    collapsed = set().union(*source.collapsed_methods(names).values())
+    handles = [
+        Line2D([], [], label=marked_label(method, method in collapsed), **look) for method, look in looks.items()
+    ]
     legends(figure, [], handles, bool(collapsed), ncols=4, columnspacing=1.5)
     return figure

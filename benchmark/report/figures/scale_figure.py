@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmark.report.facts import competes
+from benchmark.names import competes
 from benchmark.report.figures.common import MARKERS, draw_daggers, legends, page_wide
 from benchmark.report.scales import GAP, KEPT, Scale, numbers, scales
 from benchmark.report.source import Source

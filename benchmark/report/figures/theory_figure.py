@@ -15,7 +15,8 @@ from matplotlib.patches import Patch
 from benchmark.metrics.theory import GROUPS, LEVEL, chance, r_curve
 from benchmark.report.figures.common import draw_trials, legends, panels
 from benchmark.report.source import Source
-from benchmark.report.style import method_colour, method_label, short_label
+from benchmark.report.style import method_colour, short_label
+from benchmark.report.tabular import marked_label
 
 Floats = npt.NDArray[np.float64]
 
@@ -49,9 +50,9 @@ def build(source: Source) -> Figure:
         upper.set_title(short_label(cell, source.cells), loc="left")
         lower.set_xlabel("ε")
     grid[0, 0].set_xlim(0, end)
-    collapsed = {method for method in methods for cell in source.cells if source.collapsed(cell, method)}
+    collapsed = set().union(*source.collapsed_methods(methods).values())
     _label_axes(figure, grid)
-    handles = _handles({method: method_label(method) + "†" * (method in collapsed) for method in methods})
+    handles = _handles({method: marked_label(method, method in collapsed) for method in methods})
     legends(figure, [], handles, bool(collapsed), ncols=5, handlelength=1.6, columnspacing=1.4)
     return figure
 

@@ -13,7 +13,7 @@ from benchmark.names import RETRAIN, Cell
 from benchmark.report import audits, facts
 from benchmark.report.source import Source
 from benchmark.report.style import method_label
-from benchmark.report.tabular import DASH, METHOD, THIN, Column, Entry, Row, Table, method_row, number
+from benchmark.report.tabular import DASH, METHOD, THIN, Column, Entry, Row, Table, mean_text, method_row
 
 AGAINST_RETRAIN, NEVER_SEEN, OWN = "Against Retrain", "Against never seen", "Own audits"
 # Our audits that are shown, with their decimals; the .csv has all.
@@ -63,8 +63,7 @@ def _entry(data: pd.DataFrame, key: tuple[str | None, str], column: str = "value
     if key not in data.index:
         return Entry(DASH)
     row, prefix, decimals = data.loc[key], "null_" * (column == "null"), _format_of(key[1])[1]
-    text, half = number(row[column], decimals), number((row[f"{prefix}high"] - row[f"{prefix}low"]) / 2, decimals)
-    return Entry(text + f"±{half}" * (half != DASH) if text != DASH else DASH)
+    return Entry(mean_text(row[column], (row[f"{prefix}high"] - row[f"{prefix}low"]) / 2, decimals=decimals))
 
 
 def _format_of(audit: str) -> tuple[Column, int]:

@@ -12,7 +12,7 @@ import pandas as pd
 from benchmark.errors import BadInput
 from benchmark.metrics.evidence import leaders
 from benchmark.metrics.gaps import average_difference
-from benchmark.names import RETRAIN, Cell
+from benchmark.names import RETRAIN, Cell, competes, is_control
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.tabular import Entry, Row, mean_text, method_row, number
@@ -108,9 +108,7 @@ def _summary(
     means = {method: stack.mean(axis=0) for method, stack in stacks.items()}
     sides = {name: _beside_retrain(name, trials, value, means) for name in trials}
     averages = {name: average_difference(*pair) for name, pair in sides.items()}
-    competing = [
-        name for name in trials if facts.competes(name) and not collapsed[name] and np.isfinite(averages[name])
-    ]
+    competing = [name for name in trials if competes(name) and not collapsed[name] and np.isfinite(averages[name])]
     shares = [
         {**vars(cell), "method": method, "trial": trial, **dict(enumerate(table[value]))}
         for method in [RETRAIN, *competing]
@@ -131,7 +129,7 @@ def _beside_retrain(
 ) -> tuple[Numbers, Numbers]:
     """Return a method's and Retrain's means over the trials that both have; over all if there are none, or Original."""
     common = sorted(trials[method].keys() & trials[RETRAIN].keys())
-    if facts.is_control(method) or not common:
+    if is_control(method) or not common:
         return means[method], means[RETRAIN]
     mean, reference = (np.mean([trials[name][trial][value] for trial in common], axis=0) for name in (method, RETRAIN))
     return mean, reference

@@ -29,12 +29,12 @@ def build(source: Source) -> Table:
         blocks.append(Block(_rows(pd.DataFrame([{"scenario": "", "work": "all"} | _sums(runs)])), "All"))
     columns = [Column("Work", heads=True), Column("Scenario", heads=True)]
     columns += map(Column, ("Runs", "Hours", "Minutes a run (median)", "Memory (MiB)"))
-    threads, commits = facts.values(runs, "threads"), facts.values(runs, "commit").split(" and ")
+    threads = facts.values(runs, "threads")
     notes = [
         f"{len(runs)} runs took {_sums(runs)['hours']:.1f} hours of wall-clock time, start-up and evaluation included, "
         f"on {threads} thread{'s' * (threads != '1')} each",
         _machines(runs),
-        f"torch {facts.values(runs, 'torch')}, commit {some_of(commits, 3)}",
+        f"torch {facts.values(runs, 'torch')}, commit {some_of(facts.distinct(runs, 'commit'), 3)}",
         "Memory: the peak of a run",
         "Tuning is not included" if source.study.includes_tuned else "",
     ]

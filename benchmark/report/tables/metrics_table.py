@@ -7,7 +7,7 @@ import pandas as pd
 
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.standards import rank_correlations, standards
-from benchmark.names import ORIGINAL
+from benchmark.names import ORIGINAL, is_control
 from benchmark.report import audits, facts
 from benchmark.report.source import Source
 from benchmark.report.tabular import THIN, Column, Row, Table, number
@@ -25,7 +25,7 @@ SHOWN = {
 
 def build(source: Source) -> Table:
     """Return the table: one block per cell, one row per metric with enough trials; the ``.csv`` has all taus."""
-    methods = [method for method in source.compared if not facts.is_control(method)]
+    methods = [method for method in source.compared if not is_control(method)]
     trials = audits.by_trial(source, [ORIGINAL, *methods])
     data = _numbers(trials) if len(trials) else pd.DataFrame(columns=[*CELL, "audit"])
     columns = [Column("Metric", heads=True), *(column for column, _ in SHOWN.values())]

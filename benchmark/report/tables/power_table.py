@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.bootstrap import trials_needed
+from benchmark.metrics.bootstrap import MOST_TRIALS, trials_needed
 from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.source import Source
@@ -16,7 +16,6 @@ from benchmark.report.summary import COUNTS, gaps_of_two
 from benchmark.report.tabular import DASH, METHOD, THIN, Column, Row, Table, method_row, number
 
 SIZES = (0.25, 0.5, 1.0, 2.0)  # differences in points of average gap
-MOST = 1000  # trials
 
 
 def build(source: Source) -> Table:
@@ -41,10 +40,11 @@ def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
     row = {**vars(cell), "method": method, **{key: gaps[key] for key in COUNTS}}
     row |= {"difference": gaps["value"], "sd": gaps["sd"]}
     measured = not np.isnan(gaps["value"])
-    return row | {f"for_{size:g}": trials_needed(size, gaps["sd"], most=MOST) if measured else np.nan for size in SIZES}
+    return row | {f"for_{size:g}": trials_needed(size, gaps["sd"]) if measured else np.nan for size in SIZES}
 
 
 def _row(row: dict[str, Any]) -> Row:
     needed = [row[f"for_{size:g}"] for size in SIZES]
-    texts = [DASH if np.isnan(trials) else f"{int(trials)}" if trials < MOST else f"≥ {MOST}" for trials in needed]
+    texts = [DASH if np.isnan(trials) else f"{int(trials)}" for trials in needed]
+    texts = [f"≥ {MOST_TRIALS}" if trials == MOST_TRIALS else text for trials, text in zip(needed, texts, strict=True)]
     return method_row(row["method"], [number(row["difference"]), number(row["sd"]), *texts], collapsed=row["collapsed"])

@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmark.metrics.evidence import in_cell, leaders
 from benchmark.metrics.samples import METRICS
-from benchmark.names import RETRAIN, Cell, MethodName
+from benchmark.names import RETRAIN, Cell, MethodName, competes
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.style import cell_label, method_label
@@ -29,7 +29,7 @@ def build(source: Source) -> Table:
     numbers. Where every method is listed with and without the contrastive term, as in Tables 9 and 10, the two stand
     one below the other and a column says which has it.
     """
-    pairs = _pairs([method for method in source.methods if facts.competes(method)])
+    pairs = _pairs([method for method in source.methods if competes(method)])
     data = method_numbers(source, [RETRAIN, *(source.controls + pairs if pairs else source.methods)])
     leading = {cell: _leaders(source, in_cell(data, cell), cell) for cell in source.cells}
     data["leads"] = [row.run_method in leading[Cell(row.dataset, row.arch, row.scenario)] for row in data.itertuples()]
@@ -55,8 +55,8 @@ def _pairs(methods: list[str]) -> list[str]:
 
 def _leaders(source: Source, data: pd.DataFrame, cell: Cell) -> set[str]:
     """Return the cell's methods, as runs name them, whose average gap is the smallest or not to be told from it."""
-    competes = data["method"].map(facts.competes)
-    names = data.loc[competes & data["avg_gap"].notna() & (data["collapsed"] == 0), "run_method"]
+    candidates = data["method"].map(competes)
+    names = data.loc[candidates & data["avg_gap"].notna() & (data["collapsed"] == 0), "run_method"]
     return leaders(source.results.metrics, cell, names)
 
 
@@ -68,7 +68,7 @@ def _rows(data: pd.DataFrame, unit: str, decimals: int, paired: bool) -> list[Ro
         metrics = [mean_text(*(row[f"{metric}_{part}"] for part in ("mean", "sd", "gap"))) for metric in METRICS]
         label, *entries = method_row(row["method"], [*metrics, average, *costs], row["diverged"], row["collapsed"])
         if paired:
-            mark = CL_MARKS[MethodName.parse(row["method"]).contrastive] if facts.competes(row["method"]) else ""
+            mark = CL_MARKS[MethodName.parse(row["method"]).contrastive] if competes(row["method"]) else ""
             label, entries = str(label).replace(" + CL", ""), [mark, *entries]
         rows.append([label, *entries])
     return rows

@@ -15,7 +15,7 @@ from benchmark.metrics.bootstrap import welch_interval
 from benchmark.metrics.gaps import CELL, average_difference
 from benchmark.metrics.reported import TRIALS, reported_distances, reported_predictions
 from benchmark.metrics.samples import METRICS
-from benchmark.names import RETRAIN, Cell
+from benchmark.names import RETRAIN, Cell, competes
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.style import method_label, short_label
@@ -99,8 +99,8 @@ class Ranking(NamedTuple):
 
 def ranking(data: pd.DataFrame) -> Ranking:
     """Return how the averages in `compared` numbers rank the methods that unlearn."""
-    competes = np.array([facts.competes(method) for method in data["method"]], dtype=bool)
-    ranked = data[competes & data["column"].isin(RANKED) & data["difference"].notna()]
+    candidates = np.array([competes(method) for method in data["method"]], dtype=bool)
+    ranked = data[candidates & data["column"].isin(RANKED) & data["difference"].notna()]
     score, pairs = 0.0, 0
     flipped: dict[Cell, list[tuple[str, str]]] = {}
     for parts, rows in ranked.groupby(CELL, sort=False):
