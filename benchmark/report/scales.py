@@ -19,10 +19,10 @@ from benchmark.metrics.evidence import Evidence, in_cell, leaders
 from benchmark.metrics.gaps import CELL, summarise
 from benchmark.metrics.reported import TRIALS, reported_means
 from benchmark.metrics.samples import METRICS
-from benchmark.metrics.samplewise.agreement import known_beyond_test
+from benchmark.metrics.samplewise.agreement import known_beyond, known_beyond_test
 from benchmark.metrics.samplewise.standards import kendall
 from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNTESTED, verdicts
-from benchmark.names import RETRAIN, Cell, MethodName, competes
+from benchmark.names import CHOSEN, RETRAIN, Cell, MethodName, Scenario, competes
 from benchmark.report.source import Source
 from benchmark.report.style import architecture_label, dataset_label
 from benchmark.report.summary import summaries
@@ -191,8 +191,14 @@ def _may_lead(gaps: list[Number]) -> list[str]:
 
 
 def _kept(metrics: pd.DataFrame, cell: Cell, gaps: list[Number], is_paper: bool) -> list[Number]:
-    """Return what each method that has a gap knows of forget data beyond test data, more than Retrain does."""
-    known = metrics.assign(value=known_beyond_test(metrics[METRICS].to_numpy(dtype=float)))
+    """Return what each method that has a gap knows of forget data beyond test data, more than Retrain does.
+
+    Where a file chooses the forget data there is nothing: accuracy alone does not say which test data are as hard.
+    """
+    scenario, numbers = Scenario(cell.scenario), metrics[METRICS].to_numpy(dtype=float)
+    if scenario.kind in CHOSEN:
+        return []
+    known = metrics.assign(value=known_beyond(numbers, 0.0) if scenario.class_name else known_beyond_test(numbers))
     retrain = known[known["method"] == RETRAIN].groupby("trial")["value"].mean()
     known["value"] -= known["trial"].map(retrain)  # of each method over the trials that Retrain has, as gaps
     by_method = dict(list(known.dropna(subset="value").groupby("method")["value"]))

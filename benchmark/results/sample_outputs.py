@@ -15,15 +15,18 @@ from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput, line_of
 from benchmark.files import write_text, written_origin
 from benchmark.metrics import membership
+from benchmark.metrics.bootstrap import Indices
 from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import DIVERGED
 from benchmark.metrics.samples import METRICS
 from benchmark.metrics.samplewise import battery
+from benchmark.metrics.samplewise.agreement import known_beyond, known_beyond_test
 from benchmark.metrics.samplewise.battery import MethodOutputs
 from benchmark.metrics.samplewise.built_in_audits import Forgetting
 from benchmark.metrics.samplewise.margins import Floats, Mask, margin_of_loss
+from benchmark.metrics.samplewise.matching import as_hard
 from benchmark.metrics.samplewise.memorisation import by_memorisation, memorisation
-from benchmark.names import HELD_OUT, RETRAIN, Cell
+from benchmark.names import CHOSEN, HELD_OUT, RETRAIN, Cell, Scenario
 from benchmark.registry import OWN_AUDITS
 from benchmark.results import records
 from benchmark.results.records import FIRST_COLUMNS
@@ -35,12 +38,13 @@ SCORES_TITLE = "# Memorisation of each"  # with which a file of scores begins
 
 
 class RunOutputs(NamedTuple):
-    """One run's outputs, as `MethodOutputs` of one trial, with labels, held-out samples and the study's own audits."""
+    """One run's outputs on training and test samples, which it forgot or held out, and the study's own audits."""
 
     margin: Floats
     prediction: npt.NDArray[np.int16]
     test_margin: Floats
-    unseen_margin: Floats
+    test_correct: Mask
+    test_forgotten: Mask
     label: npt.NDArray[np.int64]
     held_out: Mask
     own_audits: dict[str, float]
@@ -115,11 +119,12 @@ class OutputsReader:
         samples = self._read(runs, lambda run: _run_outputs(self.study, run, forgets[run.name.trial], own_audits))
         if not (retrain := samples.get(RETRAIN)):
             return None
-        methods = {method: _stacked(by_trial, metrics.loc[method]) for method, by_trial in samples.items()}
-        forgotten = np.zeros_like(methods[RETRAIN].margin, dtype=bool)
+        held_out = np.stack([trial_samples.held_out for trial_samples in retrain.values()])
+        forgotten = np.zeros_like(held_out)
         for row, trial in zip(forgotten, retrain, strict=True):
             row[_indices(forgets[trial], "train")] = True
-        held_out = np.stack([trial_samples.held_out for trial_samples in retrain.values()])
+        matched = _matched(cell, retrain, forgotten)
+        methods = {method: _stacked(by_trial, metrics.loc[method], matched) for method, by_trial in samples.items()}
         label = next(iter(retrain.values())).label
         audit_rows = [
             (method, audit, trial, value)
@@ -128,7 +133,9 @@ class OutputsReader:
             for audit, value in trial_samples.own_audits.items()
         ]
         audit_values = pd.DataFrame(audit_rows, columns=["method", "audit", "trial", "value"])
-        return CellOutputs(methods, Forgetting(methods[RETRAIN].trials, forgotten, held_out), label, audit_values)
+        compared = np.stack(list(matched.values())) if matched else None
+        forgetting = Forgetting(methods[RETRAIN].trials, forgotten, held_out, compared)
+        return CellOutputs(methods, forgetting, label, audit_values)
 
     def _read(self, runs: list[Run], read: Callable[[Run], Any]) -> dict[str, dict[int, Any]]:
         """Return what ``read`` returns for each run, by method and trial."""
@@ -189,12 +196,12 @@ def _run_outputs(study: Study, run: Run, forget: pd.DataFrame, own_audits: Seque
     train = rows[rows["split"].isin(["train", HELD_OUT])]
     if not np.array_equal(train["index"], np.arange(len(train))):
         raise StaleOutput(f"{run.name}: its samples lack some of the training set: run snakemake again")
-    left_out = test["index"].isin(_indices(forget, "test")).to_numpy()
-    tests, held_out = margin(test), (train["split"] == HELD_OUT).to_numpy()
-    unseen = tests[left_out] if left_out.any() else tests
+    correct = (test["prediction"] == test["label"]).to_numpy()
+    test_forgotten = test["index"].isin(_indices(forget, "test")).to_numpy()
     prediction, label = (train[column].to_numpy() for column in ("prediction", "label"))
+    held_out = (train["split"] == HELD_OUT).to_numpy()
     audit_values = {audit: _own_audit(audit, run, rows, forget) for audit in own_audits}
-    return RunOutputs(margin(train), prediction, tests[~left_out], unseen, label, held_out, audit_values)
+    return RunOutputs(margin(train), prediction, margin(test), correct, test_forgotten, label, held_out, audit_values)
 
 
 def _own_audit(audit: str, run: Run, samples: pd.DataFrame, forget: pd.DataFrame) -> float:
@@ -217,11 +224,29 @@ def _beside_retrain(audits: pd.DataFrame) -> pd.DataFrame:
     return audits[~is_retrain].merge(nulls, on=["audit", "trial"])
 
 
-def _stacked(trials: dict[int, RunOutputs], metrics: pd.DataFrame) -> MethodOutputs:
-    """Return the outputs of a method's trials stacked, one row per trial."""
-    margin, prediction, test, unseen, *_ = (np.stack(part) for part in zip(*trials.values(), strict=True))
-    numbers = metrics.loc[list(trials)].to_numpy(dtype=float)
-    return MethodOutputs(np.array(list(trials)), margin, prediction, test, unseen, numbers)
+def _stacked(trials: dict[int, RunOutputs], metrics: pd.DataFrame, matched: dict[int, Indices]) -> MethodOutputs:
+    """Return the outputs of a method's trials stacked, one row per trial; ``matched`` are as in `_matched`."""
+    margin, prediction, test, correct, forgotten, *_ = (np.stack(part) for part in zip(*trials.values(), strict=True))
+    numbers, of_class = metrics.loc[list(trials)].to_numpy(dtype=float), forgotten[0]
+    evaluated = test[:, ~of_class]
+    if matched:
+        right = [row[matched[trial]].mean() for trial, row in zip(trials, correct, strict=True)]
+        unseen, known = evaluated, known_beyond(numbers, 100 * np.array(right))
+    elif of_class.any():
+        unseen, known = test[:, of_class], known_beyond(numbers, 0.0)
+    else:
+        unseen, known = evaluated, known_beyond_test(numbers)
+    return MethodOutputs(np.array(list(trials)), margin, prediction, evaluated, unseen, numbers, known)
+
+
+def _matched(cell: Cell, retrain: dict[int, RunOutputs], forgotten: Mask) -> dict[int, Indices]:
+    """Return for each trial the test samples as hard as its forgotten ones where a file chooses these; else nothing."""
+    if Scenario(cell.scenario).kind not in CHOSEN:
+        return {}
+    margins, test_margins = (
+        np.stack([getattr(outputs, name) for outputs in retrain.values()]) for name in ("margin", "test_margin")
+    )
+    return dict(zip(retrain, as_hard(margins[:, forgotten.any(axis=0)], test_margins), strict=True))
 
 
 def margin(samples: pd.DataFrame) -> Floats:

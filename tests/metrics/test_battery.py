@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise import battery, built_in_audits, competition, nulls, standards
+from benchmark.metrics.samplewise.agreement import known_beyond_test
 from benchmark.metrics.samplewise.battery import MethodOutputs, by_trial, summary
 from benchmark.metrics.samplewise.built_in_audits import AUDITS, BY_SAMPLE, Forgetting
 from benchmark.metrics.samplewise.standards import kendall, rank_correlations, ranking_stability, told_apart
 from benchmark.names import ORIGINAL, RETRAIN
 
 TRIALS, SAMPLES = 6, 2000
-CELL_NAMES = dict.fromkeys(CELL, "d")
+CELL_NAMES = {"dataset": "d", "arch": "a", "scenario": "random-50"}
 # How far each method's margins lie above Retrain's: on forgotten samples, and on all.
 METHODS = {RETRAIN: (0.0, 0.0), ORIGINAL: (3.0, 0.0), "perfect": (0.0, 0.0), "half": (1.5, 0.0), "shift": (0.0, 0.8)}
 
@@ -36,7 +36,9 @@ def simulated(trials=TRIALS, samples=SAMPLES, held_out=0.2) -> tuple[dict[str, M
             for masks in (~forgetting.unseen, forgetting.forgotten)
         )
         metrics = np.stack([ra, 100 - forget, 100 * (test > 0).mean(axis=1), 100 - forget], axis=1)
-        methods[method] = MethodOutputs(np.arange(trials), margin, correct.astype(np.int16), test, test, metrics)
+        methods[method] = MethodOutputs(
+            np.arange(trials), margin, correct.astype(np.int16), test, test, metrics, known_beyond_test(metrics)
+        )
     return methods, forgetting
 
 

@@ -8,6 +8,7 @@ from benchmark.metrics.samplewise.likelihood import PRIOR, against, efficacy, li
 from benchmark.metrics.samplewise.margins import auc, margin_of_loss, standardised, true_positives
 
 NAN = np.nan
+RANDOM = "random-50"
 
 
 def equal_models(models: int, samples: int = 20_000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -45,14 +46,16 @@ def test_equal_models_score_a_half_however_few_they_are(models: int):
     assert rates.accuracy.mean() == pytest.approx(50, abs=0.5)
     assert rates.auc.mean() == pytest.approx(0.5, abs=0.005)
     assert rates.tpr.mean() == pytest.approx(1, abs=0.2)
-    assert [ideal(f"efficacy-{measure}", NAN) for measure in ("accuracy", "auc", "tpr")] == [50, 0.5, 1]
+    assert [ideal(f"efficacy-{measure}", NAN, RANDOM) for measure in ("accuracy", "auc", "tpr")] == [50, 0.5, 1]
 
 
 def test_forget_samples_need_not_look_like_test_samples():
     for audit, read in (("unseen-auc", 0.1), ("rmia-auc", 0.1), ("unseen-auc-calibrated", 0.5), ("efficacy-auc", 0.5)):
-        assert ideal(audit, null=0.1) == read
+        assert ideal(audit, 0.1, RANDOM) == read
+    assert ideal("unseen-auc-calibrated", 0.45, "memorised-10") == 0.45  # test samples are matched there
     # Without a null the model that disagrees least is the nearest to Retrain.
-    assert ideal("disagreement", null=0.1) == 0.1 and ideal("disagreement", NAN) == 0 and np.isnan(ideal("klom", NAN))
+    assert [ideal("disagreement", null, RANDOM) for null in (0.1, NAN)] == [0.1, 0]
+    assert np.isnan(ideal("klom", NAN, RANDOM))
 
 
 def test_the_attack_is_nearly_as_good_as_with_known_gaussians():

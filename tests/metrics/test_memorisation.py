@@ -24,7 +24,9 @@ def simulated(share: float, held_out: float = 0.0) -> tuple[pd.DataFrame, Forget
         test = rng.normal(0, 2, (TRIALS, 1000))
         # All samples are of class 0.
         predicted = (margin < 0).astype(np.int16)
-        methods[method] = MethodOutputs(forgetting.trials, margin, predicted, test, test, np.zeros((TRIALS, 4)))
+        methods[method] = MethodOutputs(
+            forgetting.trials, margin, predicted, test, test, np.zeros((TRIALS, 4)), np.zeros(TRIALS)
+        )
     return by_memorisation(methods, forgetting, np.zeros(SAMPLES, np.int64)), forgetting
 
 
@@ -55,5 +57,7 @@ def test_without_different_forget_sets_there_is_no_result():
     forgotten = np.tile(np.arange(200) < 100, (4, 1))
     forgetting = Forgetting(np.arange(4), forgotten, np.zeros_like(forgotten))
     margin = np.random.default_rng(0).normal(size=forgotten.shape)
-    outputs = MethodOutputs(forgetting.trials, margin, (margin < 0).astype(np.int16), margin, margin, np.zeros((4, 4)))
+    outputs = MethodOutputs(
+        forgetting.trials, margin, (margin < 0).astype(np.int16), margin, margin, np.zeros((4, 4)), np.zeros(4)
+    )
     assert by_memorisation({"retrain": outputs, "ft": outputs}, forgetting, np.zeros(200, np.int64)).empty

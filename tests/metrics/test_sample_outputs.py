@@ -31,9 +31,9 @@ KNOWN = {
 }
 
 
-def reader(scenarios: list[str], methods: list[str]) -> OutputsReader:
+def reader(scenarios: list[str], methods: list[str], name: str = "cifar10-small") -> OutputsReader:
     """Return a reader of some committed runs, with their gathered metrics."""
-    study = Study.load("cifar10-small")
+    study = Study.load(name)
     cells = [cell for cell in study.cells if cell.scenario in scenarios]
     metrics = frames.gathered(study).metrics
     return OutputsReader(study, study.runs(), cells, metrics[metrics["method"].isin(["retrain", *methods])])
@@ -73,6 +73,23 @@ def test_a_forgotten_class_is_compared_with_its_own_test_samples(table: pd.DataF
     assert abs(rows.loc[("original", "efficacy-auc-test"), "value"] - 0.5) < 0.2
 
 
+def test_of_a_forgotten_class_only_its_own_accuracy_is_kept(table: pd.DataFrame):
+    kept = table[(table["scenario"] == "class-truck") & (table["audit"] == "kept")].set_index("method")
+    assert kept.loc["original", "value"] > 99 and kept.loc[["salun", "coun"], "value"].tolist() == [0, 0]
+
+
+def test_what_a_file_chooses_is_compared_with_test_images_that_are_as_hard(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    rows = reader(["memorised-10", "typical-10"], ["original", "coun"], "cifar10-memorised").audits()
+    means = rows.groupby(["scenario", "method", "audit"])[["value", "null"]].mean()
+    for scenario in ("memorised-10", "typical-10"):  # all test images would give 0.11 and 0.73
+        assert means.loc[(scenario, "coun", "unseen-auc"), "null"] == pytest.approx(0.5, abs=0.03)
+    # CoUn's margins are smaller than Retrain's: with all test images, its readings are 0.81 and 0.35.
+    calibrated = means.xs(("coun", "unseen-auc-calibrated"), level=("method", "audit"))
+    assert (calibrated["value"] - calibrated["null"]).between(0, 0.05).all()
+    assert means.loc[("memorised-10", "original", "kept"), "value"] > 60
+
+
 def test_on_images_that_neither_was_trained_on_the_attack_finds_unlike_models_and_nothing_else(table: pd.DataFrame):
     values = table[table["scenario"] == "random-50"].set_index(["method", "audit"])["value"]
     assert values["salun", "efficacy-auc-test"] > 0.9 and abs(values["salun", "efficacy-auc-beyond"]) < 0.01
@@ -84,8 +101,12 @@ def test_models_are_standardised_by_test_samples_of_other_classes_than_the_forgo
     samples = pd.DataFrame(names | {"label": 0, "prediction": 0, "margin": [1.0, 2.0, 3.0, 4.0, 5.0]})
     monkeypatch.setattr(records, "frame", lambda *_: samples)
     forget = pd.DataFrame({"split": ["train", "test"], "index": [0, 1]})
-    outputs = sample_outputs._run_outputs(None, SimpleNamespace(name="a run"), forget)
-    assert outputs.test_margin.tolist() == [3.0, 5.0] and outputs.unseen_margin.tolist() == [4.0]
+    trials = {7: sample_outputs._run_outputs(None, SimpleNamespace(name="a run"), forget)}
+    metrics = pd.DataFrame({"ra": 90.0, "ua": 97.0, "ta": 80.0, "mia": 1.0}, index=[7])
+    outputs = sample_outputs._stacked(trials, metrics, {})
+    assert outputs.test_margin.tolist() == [[3.0, 5.0]] and outputs.unseen_margin.tolist() == [[4.0]]
+    # The accuracy on other classes says nothing about the forgotten one.
+    assert outputs.known.tolist() == [3.0]
 
 
 def test_a_split_that_all_trials_share_has_its_twins_in_each_of_them(project):

@@ -48,7 +48,12 @@ def known_beyond_test(metrics: Floats) -> Floats:
 
     What unlearning should leave of it is Retrain's. A model that is better or worse on all images does not stand out.
     """
-    return np.asarray(100 - metrics[:, METRICS.index("ua")] - metrics[:, METRICS.index("ta")])
+    return known_beyond(metrics, metrics[:, METRICS.index("ta")])
+
+
+def known_beyond(metrics: Floats, unseen_accuracy: Floats | float) -> Floats:
+    """Return the accuracy on forget data minus that on comparable images never seen, in per cent, likewise."""
+    return np.asarray(100 - metrics[:, METRICS.index("ua")] - unseen_accuracy)
 
 
 def _mean(values: npt.NDArray[Any], mask: Mask) -> Floats:

@@ -13,7 +13,6 @@ import pandas as pd
 
 from benchmark.metrics.bootstrap import Indices, mean_interval
 from benchmark.metrics.samplewise import agreement, competition, nulls
-from benchmark.metrics.samplewise.agreement import known_beyond_test
 from benchmark.metrics.samplewise.built_in_audits import AUDITS, BY_SAMPLE, Forgetting
 from benchmark.metrics.samplewise.klom import klom
 from benchmark.metrics.samplewise.likelihood import Attack, efficacy, strict
@@ -40,9 +39,11 @@ class MethodOutputs:
     trials : their numbers, (trials,).
     margin, prediction : of the training samples, (trials, samples).
     test_margin : of the evaluated test samples, (trials, tests).
-    unseen_margin : of the test samples that forgotten ones are compared with, (trials, tests): the same or, where a
+    unseen_margin : of the test samples that forgotten ones may be compared with, (trials, tests): the same or, where a
         class is forgotten, those of that class.
     metrics : RA, UA, TA and MIA in per cent, (trials, 4).
+    known : accuracy on forgotten samples beyond that on the test samples they are compared with, in points, (trials,).
+        Where a class is forgotten, it is the accuracy on forgotten samples: evaluated tests are of other classes.
     """
 
     trials: Indices
@@ -51,6 +52,7 @@ class MethodOutputs:
     test_margin: Floats
     unseen_margin: Floats
     metrics: Floats
+    known: Floats
 
     def of(self, trials: Indices) -> MethodOutputs:
         """Return the outputs of some of the trials."""
@@ -76,7 +78,7 @@ class Battery:
         """Return one number per trial, (trials,), of each audit; NaN where there are too few trials."""
         values = {
             "average-gap": nulls.average_gap(unlearned.metrics, self.retrain.metrics),
-            "kept": known_beyond_test(unlearned.metrics) - known_beyond_test(self.retrain.metrics),
+            "kept": unlearned.known - self.retrain.known,
             **self._against_retrain(unlearned, efficacy),
             **_compared(unlearned, self.retrain, self.forgetting.forgotten),
         }
@@ -88,7 +90,7 @@ class Battery:
         halves = self._against_retrain(self.retrain, lambda _, margin, mask: nulls.efficacy_by_halving(margin, mask))
         values = {
             "average-gap": nulls.average_gap_of_retrain(self.retrain.metrics),
-            "kept": nulls.of_difference(known_beyond_test(self.retrain.metrics)),
+            "kept": nulls.of_difference(self.retrain.known),
             **{name: nulls.of_exchanges(rates, self.trials) for name, rates in halves.items()},
             **{name: over_pairs([pair[name] for pair in self._pairs]) for name in COMPARED if self._pairs},
         }
@@ -108,7 +110,7 @@ class Battery:
             others = retrain.of(np.roll(retrain.trials, shift))
             values = _compared(others, retrain, np.roll(forgotten, shift, axis=0) & forgotten)
             values["average-gap"] = np.abs(others.metrics - retrain.metrics).mean(axis=1)
-            values["kept"] = known_beyond_test(others.metrics) - known_beyond_test(retrain.metrics)
+            values["kept"] = others.known - retrain.known
             if not self.forgetting.retained_alike:  # Retrains of other images disagree more than a perfect unlearner
                 values |= dict.fromkeys(BY_SAMPLE, np.full(self.trials, np.nan))
             pairs.append(values)
@@ -165,7 +167,7 @@ class Battery:
 
     def _against_unseen(self, unlearned: MethodOutputs, contributions: Contributions) -> Values:
         references, a = self._references
-        margins = unlearned.margin, unlearned.unseen_margin, self.forgetting.forgotten
+        margins = unlearned.margin, self.forgetting.compared_of(unlearned.unseen_margin), self.forgetting.forgotten
         among_themselves = strict(unlearned.margin, self.forgetting.forgotten, self.forgetting.held_out)
         return {
             "unseen-auc": margin_auc(*margins),
@@ -176,7 +178,8 @@ class Battery:
 
     @cached_property
     def _references(self) -> tuple[References, float]:
-        references = References(self.retrain.margin, self.retrain.unseen_margin, self.forgetting.unseen)
+        retrain, forgetting = self.retrain, self.forgetting
+        references = References(retrain.margin, retrain.unseen_margin, forgetting.unseen, forgetting.compared)
         return references, references.offline_a()
 
 

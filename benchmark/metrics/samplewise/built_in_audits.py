@@ -10,7 +10,8 @@ import numpy as np
 
 from benchmark.metrics.bootstrap import Indices
 from benchmark.metrics.samplewise import competition, klom
-from benchmark.metrics.samplewise.margins import Mask
+from benchmark.metrics.samplewise.margins import Floats, Mask
+from benchmark.names import CHOSEN, Scenario
 
 JUDGED = 100  # forgotten samples per trial that an attack needs, or half of them where they are few
 SEED = 20_255
@@ -20,16 +21,25 @@ FITTED = 3  # trials: with one left out, two remain for a variance
 
 @dataclass(frozen=True)
 class Forgetting:
-    """The trials' numbers, and masks of what each forgot and what it held out of all training: (trials, samples)."""
+    """The trials' numbers, and masks of what each forgot and what it held out of all training: (trials, samples).
+
+    ``compared`` are the test samples that each trial's forgotten ones are compared with, (trials, n), if not all.
+    """
 
     trials: Indices
     forgotten: Mask
     held_out: Mask
+    compared: Indices | None = None
 
     def of(self, trials: Indices) -> Forgetting:
         """Return what some of the trials forgot and held out."""
         rows = [list(self.trials).index(trial) for trial in trials]
-        return Forgetting(trials, self.forgotten[rows], self.held_out[rows])
+        compared = None if self.compared is None else self.compared[rows]
+        return Forgetting(trials, self.forgotten[rows], self.held_out[rows], compared)
+
+    def compared_of(self, tests: Floats) -> Floats:
+        """Return of numbers of test samples, (trials, tests), those that each trial compares with."""
+        return tests if self.compared is None else np.take_along_axis(tests, self.compared, axis=1)
 
     @property
     def unseen(self) -> Mask:
@@ -134,12 +144,14 @@ AUDITS: Mapping[str, Audit] = {
 }
 
 
-def ideal(audit: str, null: float) -> float:
+def ideal(audit: str, null: float, scenario: str) -> float:
     """Return what a method's distance by an audit is measured from: its ideal or, in own audits too, the null.
 
-    Audits of `BY_SAMPLE` have no null where trials retain different samples. The nearest is then what reads least.
+    Audits of `BY_SAMPLE` have no null where trials retain different samples. The nearest is then what reads least. The
+    calibrated AUC has no ideal where test samples are matched: they are less hard than they looked to the references.
     """
-    fixed = AUDITS[audit].ideal if audit in AUDITS else None
+    matched = audit == "unseen-auc-calibrated" and Scenario(scenario).kind in CHOSEN
+    fixed = AUDITS[audit].ideal if audit in AUDITS and not matched else None
     if fixed is not None:
         return fixed
     return 0.0 if math.isnan(null) and audit in BY_SAMPLE else null

@@ -31,10 +31,11 @@ def margin_auc(margin: Floats, test_margin: Floats, forgotten: Mask) -> Floats:
 
 
 class _Judged(NamedTuple):
-    """The samples judged in a trial, (n,), and the one that each test sample is treated like, (tests,)."""
+    """The samples judged in a trial, (n,), its test samples, and the one that each of these is treated like, (m,)."""
 
     trial: int
     samples: Indices
+    tests: Indices
     like: Indices
 
 
@@ -68,11 +69,13 @@ class References:
     ----------
     margin, test_margin : of the Retrains, (trials, samples) and (trials, tests).
     unseen : what each of them was not trained on, (trials, samples).
+    compared : the test samples that each trial is compared with, (trials, n); None for all.
     """
 
     margin: Floats
     test_margin: Floats
     unseen: Mask
+    compared: Indices | None = None
 
     def calibrated_auc(
         self, margin: Floats, test_margin: Floats, judged: Mask, contributions: Contributions = leaving_out
@@ -125,8 +128,9 @@ class References:
         by_trial = []
         for trial, mask in enumerate(masks):
             samples = np.flatnonzero(mask & np.delete(self.unseen, trial, axis=0).any(axis=0))
-            tests = self.test_margin.shape[1] if len(samples) else 0
-            by_trial.append(_Judged(trial, samples, rng.choice(samples, tests) if tests else samples))
+            tests = np.arange(self.test_margin.shape[1]) if self.compared is None else self.compared[trial]
+            tests = tests if len(samples) else tests[:0]
+            by_trial.append(_Judged(trial, samples, tests, rng.choice(samples, len(tests)) if len(tests) else samples))
         return by_trial
 
     def _means(self, judged: _Judged, values: Floats, tests: Floats) -> Iterator[tuple[int, _Means]]:
@@ -137,7 +141,7 @@ class References:
         other_trials = np.delete(np.arange(len(self.unseen)), judged.trial)
         unseen, test_unseen = self.unseen[:, judged.samples], self.unseen[:, judged.like]
         value = np.where(unseen, values[:, judged.samples], 0)
-        test_value = np.where(test_unseen, tests[:, : len(judged.like)], 0)
+        test_value = np.where(test_unseen, tests[:, judged.tests], 0)
         terms = unseen, value, test_unseen, test_value
         sums = [term[other_trials].sum(axis=0) for term in terms]
         for left_out in (-1, *other_trials):

@@ -108,7 +108,7 @@ def _metrics(trials: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], str, float
     """Yield each cell and metric with its ideal and rows, where methods have numbers and the ideal is known."""
     for names, group in trials.groupby([*CELL, "audit"], sort=False):
         *cell, audit = names
-        perfect = ideal(audit, float(_null(group).mean()))
+        perfect = ideal(audit, float(_null(group).mean()), cell[-1])
         if np.isfinite(perfect) and not _by_method(group).empty:
             yield tuple(cell), audit, perfect, group
 

@@ -84,7 +84,7 @@ def _panel(axes: Axes, data: pd.DataFrame, audit: str, markers: dict[str, str], 
         axes.errorbar(gap["value"], audited["value"], xerr=errors[0], yerr=errors[1], linestyle="none", **look)
         if method in collapsed:
             draw_daggers(axes, [gap["value"]], [audited["value"]], method_colour(method))
-        ideals = [ideal(name, row["null"]) for name, row in ((AVERAGE_GAP, gap), (audit, audited))]
+        ideals = [ideal(name, row["null"], gap["scenario"]) for name, row in ((AVERAGE_GAP, gap), (audit, audited))]
         axes.axvline(ideals[0], zorder=0, **NULL)
         axes.axhline(ideals[1], zorder=0, **NULL)
         if not is_control(method):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.battery import summary
-from benchmark.names import RETRAIN, Cell
+from benchmark.names import CHOSEN, RETRAIN, Cell, Scenario
 from benchmark.report import audits, facts
 from benchmark.report.source import Source
 from benchmark.report.style import method_label
@@ -82,6 +82,11 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         "kept, by how many points accuracy on forgotten samples exceeds that on test samples more than Retrain's does; "
         "AUC of forgotten against test samples, calibrated by other trials' Retrains, and by RMIA"
     )
+    kinds = {Scenario(cell.scenario).kind for cell in source.cells}
+    if "class" in kinds:
+        unseen += "; of a forgotten class, the AUCs take the test samples, and kept is its accuracy above Retrain's"
+    if not kinds.isdisjoint(CHOSEN):
+        unseen += "; test samples are as hard as the forgotten ones where a file chooses these"
     return [
         f"Mean {facts.over(count)} ± half of the {facts.INTERVAL}. The first row is a perfect unlearner: Retrain in "
         "a method's place, by the same formula",
