@@ -9,6 +9,12 @@ limits = {
 }
 
 
+# To move parked weights takes no GPU.
+gpu_unless_parked = {
+    name: lambda wildcards: 0 if os.path.isfile(paths.parked_weights(wildcards.run)) else 1 for name in gpu
+}
+
+
 rule run:
     input:
         lambda wildcards: old(files.inputs_of(wildcards.run)),
@@ -42,7 +48,7 @@ rule weights:
     priority: 1  # other jobs wait for them
     threads: study.threads
     resources:
-        **gpu,
+        **gpu_unless_parked,
         **limits,
     params:
         run=lambda wildcards: files.at(wildcards.run),

@@ -38,7 +38,7 @@ def init(
 def check(
     study: StudyName,
     speed: Annotated[
-        bool, flag("--speed", "warn of slow operators in torch, and of runs in another precision")
+        bool, flag("--speed", "warn of slow operators in torch, of runs in another precision, and of a missing GPU")
     ] = False,
 ) -> None:
     """Check a study for mistakes. Its plugins and image folders are checked too; nothing is trained."""
@@ -51,13 +51,15 @@ def check(
     outputs = ", ".join([*loaded.tables, *loaded.figures]) or "no table and no figure"
     print(f"{study}: no mistakes. It shows {outputs}. Runs done: {sum(map(is_there, runs))} of {len(runs)}.")
     if speed:
-        from benchmark.training.device import prepare_process, resolved, uses_gpu
+        from benchmark.training.device import DEVICE, prepare_process, resolved, uses_gpu
         from benchmark.training.operators import slow_operators
+        from benchmark.workflow.cost import without_gpu
 
         prepare_process(loaded.threads)
         precision = resolved(loaded.precision)
         slow = [] if uses_gpu() else slow_operators(precision)
-        for line in filter(None, [*slow, other_precision(loaded, precision)]):
+        unasked = uses_gpu() or os.environ.get(DEVICE) == "cpu"
+        for line in filter(None, [*slow, other_precision(loaded, precision), "" if unasked else without_gpu(loaded)]):
             print(f"warning: {line}")
 
 

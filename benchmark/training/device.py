@@ -174,8 +174,9 @@ def out_of_memory(error: BaseException) -> bool:
 def explained(activity: str, batch_size: int | None = None) -> Iterator[None]:
     """Turn two of torch's errors inside ``with`` into a `BadInput` that says what to change.
 
-    They are a lack of memory, and a last batch of one image where a network's maps have shrunk to one pixel.
-    ``batch_size`` is the study's, if it decides how much memory the activity takes.
+    They are a lack of memory, and a last batch of one image where a network's maps have shrunk to one pixel. A GPU that
+    fails is left alone for a while (`gpus.avoid`). ``batch_size`` is the study's, if it decides how much memory the
+    activity takes.
     """
     try:
         yield
@@ -184,14 +185,16 @@ def explained(activity: str, batch_size: int | None = None) -> Iterator[None]:
             size = "" if batch_size is None else f" {batch_size}"
             cause = f"batch_size{size} leaves one image for the last batch, and one pixel of it to a batch norm"
             raise BadInput(f"{activity}: {cause}: accepted is a batch_size that leaves more") from None
+        on_gpu = isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in ("CUDA", "CUDNN"))
+        if on_gpu:
+            gpus.avoid()
         if not out_of_memory(error):
             raise
-        on_gpu = isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in ("CUDA", "CUDNN"))
         where = "the GPU" if on_gpu else "this machine"
         size = "" if batch_size is None else f" at batch size {batch_size}"
         change = "let fewer jobs run at once"
-        if size:
-            change = f"set a smaller batch_size in the study's hyperparameters, or {change}"
         if gpus.jobs_per_gpu() > 1:
             change += f" ({gpus.JOBS_PER_GPU} is {gpus.jobs_per_gpu()})"
+        if size:  # the other way changes no result
+            change += ", or set a smaller batch_size in the study's hyperparameters"
         raise BadInput(f"{activity}: {where} ran out of memory{size}: {change}") from None

@@ -19,6 +19,7 @@ from benchmark.errors import BadInput
 
 JOBS_PER_GPU = "BENCHMARK_JOBS_PER_GPU"
 POLL_SECONDS = 0.5
+AVOIDED_SECONDS = 600.0
 held: list[FileLock] = []  # by this process, until it ends
 
 
@@ -34,21 +35,45 @@ def take(gpus: Sequence[str], slots: int) -> int:
     """Wait for a free slot of any GPU and hold it until this process ends; return the GPU's position in ``gpus``.
 
     A GPU has the same name in every process. It has ``slots`` slots; second ones are taken once all first ones are.
+    Those that `avoid` named are left out, unless that leaves none.
     """
     folder = _folder()
     waited = False
     while True:
+        avoided = {name for name in gpus if _failed_lately(folder, name)}
         for slot in range(slots):
             for position, name in enumerate(gpus):
+                if name in avoided and len(avoided) < len(gpus):
+                    continue
                 lock = FileLock(folder / f"{name}.{slot}.lock", mode=0o600, fallback_to_soft=False)
                 with contextlib.suppress(Timeout):
                     lock.acquire(timeout=0)
                     held.append(lock)
                     return position
         if not waited:
-            print(f"waiting for a GPU: {slots} job(s) on each of {len(gpus)}", flush=True)
+            failed = f"; jobs have just failed on {len(avoided)}" if avoided else ""
+            print(f"waiting for a GPU: {slots} job(s) on each of {len(gpus)}{failed}", flush=True)
         waited = True
         time.sleep(POLL_SECONDS)
+
+
+def avoid() -> None:
+    """Have other jobs leave the GPU that this process holds for ten minutes: a job has failed on it.
+
+    Others' jobs may fill it, or it may be broken. It would soon be free again, and fail job after job.
+    """
+    for lock in held:
+        _failure(_folder(), Path(lock.lock_file).name.rsplit(".", 2)[0]).touch()
+
+
+def _failure(folder: Path, name: str) -> Path:
+    return folder / f"{name}.failed"
+
+
+def _failed_lately(folder: Path, name: str) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return time.time() - _failure(folder, name).stat().st_mtime < AVOIDED_SECONDS
+    return False
 
 
 def _folder() -> Path:

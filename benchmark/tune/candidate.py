@@ -102,4 +102,4 @@ class Candidate(Job):
         """Write no note: a candidate does not report how far it is."""
 
     def _save(self, trainer: Trainer) -> None:
-        """Save nothing: a candidate takes a minute or two, so it starts again rather than resumes."""
+        """Save nothing: a candidate that is stopped starts again."""

@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 
 from benchmark import paths
 from benchmark.data import store
-from benchmark.errors import BadInput, StaleOutput
+from benchmark.errors import BadInput, StaleOutput, some_of
 from benchmark.files import locked, make_writable
 from benchmark.names import Cell
 from benchmark.results import records as results
@@ -104,7 +104,7 @@ def work(name: str, jobs: int, parent: int) -> None:
         try:
             candidate = Candidate(journal.study, pair.run(journal.values(trial)), pair.reference, trial, parent)
             value = candidate.attempt(journal.tune.utility)
-        except (Interrupted, BadInput, OSError):
+        except BaseException:  # else other workers would wait for it
             trial.study.tell(trial.number, state=TrialState.FAIL)
             raise
         result = trial.study.tell(trial.number, value)
@@ -158,13 +158,15 @@ def _lacks_weights(run: Run) -> bool:
 
 
 def _run_all(commands: Sequence[tuple[list[str], Path | None]], jobs: int, threads: int) -> None:
-    """Run commands, ``jobs`` at a time; if one fails, or this process is asked to end, end the others too.
+    """Run commands, ``jobs`` at a time; if one fails, the others go on to their ends, and then `BadInput` is raised.
 
-    Each comes with the file for its output, or None for this process's own output.
+    Each comes with the file for its output, or None for this process's own output. All are ended if this process is
+    asked to end, or if a signal ends one of them: workers would wait for its candidate.
     """
     environment = os.environ | {name: str(threads) for name in THREADS}
     waiting = list(commands)
     running: dict[subprocess.Popen[bytes], str] = {}
+    failed: list[str] = []
     handler = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started, as Ctrl-C does
     try:
         while waiting or running:
@@ -178,8 +180,13 @@ def _run_all(commands: Sequence[tuple[list[str], Path | None]], jobs: int, threa
             for process in [process for process in running if process.poll() is not None]:
                 description = running.pop(process)
                 if process.returncode:
-                    raise BadInput(f"{description} failed; run the same command to continue the tuning")
+                    failed.append(description)
+                    print(f"{description} failed" + "; the others go on" * bool(running), flush=True)
+                if process.returncode < 0:
+                    raise BadInput(f"{description} was killed; run the same command to continue the tuning")
             time.sleep(WAIT_SECONDS / 10)
+        if failed:
+            raise BadInput(f"{some_of(failed, 1)} failed; run the same command to continue the tuning")
     finally:
         for process in running:
             process.terminate()

@@ -5,6 +5,7 @@ How many images pass through the model, and how often, does not depend on the mo
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +20,7 @@ from torch import nn
 
 from benchmark.data import store
 from benchmark.data.splits import chosen_by, share
-from benchmark.errors import BadInput, StaleOutput
+from benchmark.errors import BadInput, StaleOutput, number_of
 from benchmark.methods.base import Context, Meter, Method, units_of
 from benchmark.metrics.arithmetic import epoch_slips
 from benchmark.metrics.gaps import CELL
@@ -27,6 +28,7 @@ from benchmark.metrics.reported import reported_means
 from benchmark.models import forward_flops
 from benchmark.models.classifier import Classifier
 from benchmark.names import Cell, Scenario
+from benchmark.results.records import is_there
 from benchmark.seeds import Streams
 from benchmark.study.kinds import DISTANCES, MAPS, RELEARNING, VIEWS
 from benchmark.study.runs import Derived, Run
@@ -40,6 +42,7 @@ OFFICIAL = {
     "tinyimagenet": (100_000, 10_000, 200, (3, 64, 64)),
 }
 Shape = tuple[int, int, int]
+MANY_IMAGES = 10**8  # through a network in training: days of a processor
 Floats = npt.NDArray[np.float64]
 
 
@@ -65,6 +68,23 @@ def cost(study: Study, teraflops: float) -> pd.DataFrame:
         rows.append(("tune", *_tuning_cost(study)))
     table = pd.DataFrame(rows, columns=["output", "runs", "pflops", "pflops_executed"])
     return table.assign(hours=table["pflops_executed"] * 1e3 / teraflops / 3600)
+
+
+def without_gpu(study: Study) -> str:
+    """Say how many images the runs that are left will be trained on, if they are many for processors; else nothing.
+
+    Nothing is said either while the size of a dataset is unknown.
+    """
+    left = [run for run in study.runs() if not is_there(run)]
+    with contextlib.suppress(BadInput):
+        images = sum(run.settings.epochs * _size(study, run.name.dataset)[0] for run in left)
+        if images > MANY_IMAGES:
+            return (
+                f"no GPU is used, and the {number_of(len(left), 'run')} left pass {images / 1e6:,.0f} million images "
+                f"through their networks: 'python -m benchmark cost {study.name}' says what that takes; "
+                "--resources gpu=N insists on GPUs, and BENCHMARK_DEVICE=cpu is silent"
+            )
+    return ""
 
 
 def _tuning_cost(study: Study) -> tuple[int, float, float]:

@@ -95,6 +95,29 @@ def test_a_gpu_is_the_same_at_whatever_position_it_is_seen(start):
     assert next_line(start(["b", "a", "c"])) == "2"
 
 
+def test_a_gpu_on_which_a_job_failed_is_left_alone_for_a_while_unless_all_are(pretend, start, locks, monkeypatch):
+    pretend("GPU-1", "GPU-2")
+    device.Device.choose("float32", threads=1)
+    with pytest.raises(BadInput, match="the GPU ran out of memory"), device.explained("run x"):
+        raise torch.OutOfMemoryError
+    gpus.held.pop().release()  # as when that job's process ends
+    assert next_line(start(["GPU-1", "GPU-2"])) == "1"
+    waiting = next_line(start(["GPU-1", "GPU-2"]))
+    assert waiting == "waiting for a GPU: 1 job(s) on each of 2; jobs have just failed on 1"
+    assert next_line(start(["GPU-1"])) == "0"
+    monkeypatch.setattr(gpus, "AVOIDED_SECONDS", 0.0)
+    assert gpus.take(["GPU-1", "GPU-3"], 2) == 1 and gpus.take(["GPU-1", "GPU-3"], 2) == 0
+
+
+@pytest.mark.parametrize("error", [RuntimeError("CUDA error: uncorrectable ECC error"), RuntimeError("sizes differ")])
+def test_a_broken_gpu_is_left_alone_and_a_fault_of_the_code_blames_none(pretend, locks, error):
+    pretend("GPU-1")
+    device.Device.choose("float32", threads=1)
+    with pytest.raises(RuntimeError, match=str(error)), device.explained("run x"):
+        raise error
+    assert (locks / "GPU-1.failed").exists() == ("CUDA" in str(error))
+
+
 def test_locks_lie_outside_the_project_in_a_folder_of_the_users_own(project, pretend, locks):
     current = pretend("GPU-1", "GPU-2")
     chosen = device.Device.choose("float32", threads=1)
@@ -196,8 +219,8 @@ def test_out_of_memory_says_what_to_change_and_another_error_stays_as_it_is(monk
         with pytest.raises(BadInput) as caught, device.explained("run x", 32):
             raise error
         assert str(caught.value) == (
-            f"run x: {where} ran out of memory at batch size 32: set a smaller batch_size in the study's "
-            "hyperparameters, or let fewer jobs run at once"
+            f"run x: {where} ran out of memory at batch size 32: let fewer jobs run at once, or set a smaller "
+            "batch_size in the study's hyperparameters"
         )
         monkeypatch.setenv(gpus.JOBS_PER_GPU, "4")
         shared = rf"^maps: {where} ran out of memory: let fewer.*\(BENCHMARK_JOBS_PER_GPU is 4\)$"
@@ -221,7 +244,7 @@ def test_out_of_memory_is_one_line_and_costs_only_the_steps_since_the_last_save(
     with monkeypatch.context() as patch:
         patch.setattr(job, "CHECKPOINT_SECONDS", 0.0)
         patch.setattr(Trainer, "train_step", full)
-        with pytest.raises(BadInput, match=f"^run {name}: this machine ran out of memory at batch size 32: set a"):
+        with pytest.raises(BadInput, match=f"^run {name}: this machine ran out of memory at batch size 32: let"):
             run(study, name, "a test")
     assert (paths.work(pool_path(study, name)) / "checkpoint.pt").is_file()
     capsys.readouterr()

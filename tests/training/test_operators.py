@@ -5,6 +5,8 @@ import torch
 from benchmark import paths
 from benchmark.files import write_record
 from benchmark.training.operators import LEAST, slow_operators
+from benchmark.workflow import cost
+from benchmark.workflow.cost import without_gpu
 from benchmark.workflow.preflight import other_precision
 from tests.pool import made_up_record
 from tests.project import call
@@ -27,6 +29,23 @@ def test_check_warns_of_a_slow_operator_and_goes_on(project, monkeypatch):
         monkeypatch.setattr("benchmark.training.operators.slow_operators", lambda precision, lines=lines: lines)
         done = call("check", "tiny", "--speed", check=True)
         assert done.stdout.endswith(warning) and "no mistakes" in done.stdout
+
+
+def test_many_images_without_a_gpu_are_worth_a_word(project, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    study = project.study()
+    assert without_gpu(study) == ""
+    project.run(study, project.name("original"))
+    left = study.runs()[1:]
+    images = sum(160 * run.settings.epochs for run in left)
+    monkeypatch.setattr(cost, "MANY_IMAGES", images - 1)
+    assert without_gpu(study).startswith(f"no GPU is used, and the {len(left)} runs left pass 0 million images")
+    monkeypatch.setattr("benchmark.training.operators.slow_operators", lambda precision: [])
+    for device, count in (("auto", 1), ("cpu", 0)):
+        monkeypatch.setenv("BENCHMARK_DEVICE", device)
+        assert call("check", "tiny", "--speed", check=True).stdout.count("warning: no GPU is used") == count
+    monkeypatch.setattr(cost, "MANY_IMAGES", images)
+    assert without_gpu(study) == ""
 
 
 def test_runs_that_another_machine_computed_in_another_precision_are_counted(project):

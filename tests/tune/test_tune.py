@@ -88,6 +88,19 @@ def test_only_cells_with_candidates_left_need_references(project, monkeypatch):
     assert references == [ORIGINAL, f"{cells[1]}/retrain/trial-0"]
 
 
+def test_a_process_that_fails_costs_the_others_nothing_and_one_that_is_killed_ends_them(tmp_path, capsys):
+    def asked(code: str) -> tuple[list[str], None]:
+        return [sys.executable, "-c", code], None
+
+    ended, endless = tmp_path / "ended", "import time; time.sleep(600)"
+    fails, ends = asked("raise SystemExit(2)"), asked(f"import time; time.sleep(1); open({str(ended)!r}, 'w')")
+    with pytest.raises(BadInput, match=r"SystemExit.* failed; run the same command to continue the tuning"):
+        search._run_all([fails, ends], 2, 1)
+    assert ended.exists() and "failed; the others go on" in capsys.readouterr().out
+    with pytest.raises(BadInput, match="was killed; run the same command"):
+        search._run_all([asked("import os; os.kill(os.getpid(), 9)"), asked(endless)], 2, 1)
+
+
 def test_candidates_are_attacked_with_the_studys_choice_of_members(project):
     project.study(TUNE, {"members": "random"})
     candidate = begun(project)

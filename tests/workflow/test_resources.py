@@ -67,6 +67,12 @@ def test_on_request_each_job_that_computes_takes_a_gpu_and_the_first_guess_of_ti
     assert {rule for rule, jobs in planned.items() if any("gpu" in job for job in jobs)} == COMPUTES
     assert all(job["gpu"] == "1" for rule in COMPUTES for job in planned[rule])
     assert {(job["runtime"], job["mem_mb"]) for job in planned["run"]} == {("25", str(FIRST_MB))}
+    study = Study.load("tiny")
+    for path in (paths.parked_weights(study.run(name).pool_path) for name in study.runs_with_weights):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()  # as a run leaves them, to be moved
+    moves = requests(fresh, "--resources", "gpu=2")["weights"]
+    assert moves and all(int(job.get("gpu", 0)) == 0 for job in moves)
 
 
 @pytest.mark.slow
