@@ -28,6 +28,7 @@ from benchmark.report.style import architecture_label, dataset_label
 from benchmark.report.summary import summaries
 from benchmark.report.tabular import EXACT
 from benchmark.results.frames import gathered_frame
+from benchmark.study.plan import SCALE_FRAMES
 
 PAPER = "the paper"
 GAP, KEPT, TAU = "avg_gap", "kept", "tau"
@@ -127,7 +128,7 @@ def _gathered(source: Source, name: str) -> Scale:
     empty = pd.DataFrame(columns=[*CELL, "method", "trial"])
     metrics, predictions = (
         gathered_frame(name, what) if paths.gathered(name, what).is_file() else empty
-        for what in ("metrics", "predictions")
+        for what in SCALE_FRAMES
     )
     cells: dict[str, Cell] = {}
     for cell in source.cells:

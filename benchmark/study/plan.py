@@ -20,7 +20,7 @@ from benchmark.study.resolve import ResolvedStudy
 from benchmark.study.runs import SHORT, Derived, Run, Split, belongs, with_cells
 
 # What an output of kind scale reads: the gathered files of other studies, and the paper's numbers beside them.
-SCALE_FRAMES, REPORTED_FILE = ("metrics", "audits", "predictions"), "unlearning.csv"
+SCALE_FRAMES, REPORTED_FILE = ("metrics", "predictions"), "unlearning.csv"
 VERSUS = "-vs-reported"  # suffix of a table's name: the table beside the paper's numbers
 
 
