@@ -22,6 +22,8 @@ RUN_KEYS = ["dataset", "arch", "scenario", "method", "trial"]
 # Where a sample comes from: the stored training or test images, or training images that a trial never trains on.
 HELD_OUT = "held-out"
 SPLITS = ("train", "test", HELD_OUT)
+# How a run can have ended.
+FINISHED, DIVERGED = "finished", "diverged"
 # Short names of methods with the contrastive term: accepted on input, and printed in place of the full name.
 ALIASES = {"coun": "ft" + CL}
 

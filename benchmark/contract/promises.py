@@ -19,7 +19,7 @@ from benchmark import paths
 from benchmark.contract.miniature import CELL, NAME, STAGES, TRAIN, Ended, MethodTest, make_study, miniature
 from benchmark.data.splits import forgotten
 from benchmark.errors import BadInput, line_of, number_of
-from benchmark.names import ORIGINAL, MethodName
+from benchmark.names import FINISHED, ORIGINAL, MethodName
 from benchmark.results import records
 from benchmark.study.plugins import method_class
 from benchmark.study.prepare import held_out
@@ -43,7 +43,7 @@ class Finding(NamedTuple):
 
 def ends_well(test: MethodTest, first_run: Ended) -> None:
     """It trains to the end, and its outputs are finite numbers."""
-    if first_run.status != records.FINISHED:
+    if first_run.status != FINISHED:
         epoch, step = first_run.trainer.diverged or (0, 0)
         raise Broken(f"with its defaults it diverged in epoch {epoch + 1}, step {step + 1}")
 
@@ -95,7 +95,7 @@ def runs_in_bfloat16(test: MethodTest, first_run: Ended) -> None:
     bfloat16_test = replace(test, study=make_study(f"{NAME}-bfloat16", content | {"precision": "bfloat16"}))
     if test.method.base != ORIGINAL:
         bfloat16_test.run(ORIGINAL)
-    if bfloat16_test.run().status != records.FINISHED:
+    if bfloat16_test.run().status != FINISHED:
         raise Broken("it diverged, though not in float32: are losses computed in float32?")
 
 

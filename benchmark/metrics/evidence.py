@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.bootstrap import Estimate, Floats, Indices, estimate
-from benchmark.metrics.gaps import CELL, DIVERGED, floor_of
+from benchmark.metrics.gaps import CELL, floor_of
 from benchmark.metrics.samples import METRICS
-from benchmark.names import RETRAIN, Cell, Scenario
+from benchmark.names import DIVERGED, RETRAIN, Cell, Scenario
 
 
 @dataclass(frozen=True)

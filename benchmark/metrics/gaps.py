@@ -14,13 +14,12 @@ import pandas as pd
 
 from benchmark.errors import BadInput
 from benchmark.metrics.samples import METRICS
-from benchmark.names import ORIGINAL, RETRAIN, RUN_KEYS, RunName
+from benchmark.names import DIVERGED, ORIGINAL, RETRAIN, RUN_KEYS, RunName
 
 CELL = ["dataset", "arch", "scenario"]
 GAPS = [f"{metric}_gap" for metric in METRICS]
 # Of several trials, as `summarise` returns them: mean, standard deviation and gap of each metric.
 STATISTICS = [f"{metric}_{statistic}" for metric in METRICS for statistic in ("mean", "sd", "gap")]
-DIVERGED = "diverged"
 # Columns of runs and of printed rows that are not costs.
 LABELS = {*CELL, *METRICS, "method", "trial", "table", DIVERGED}
 

@@ -18,7 +18,7 @@ from benchmark.metrics.bootstrap import Estimate, estimate, holm, trials_needed
 from benchmark.metrics.claims import CLAIMS
 from benchmark.metrics.claims.claim import Claim, Tested
 from benchmark.metrics.evidence import Evidence
-from benchmark.metrics.gaps import DIVERGED
+from benchmark.names import DIVERGED
 
 REPRODUCED, NOT_REPRODUCED, UNDECIDED, UNTESTED = "reproduced", "not reproduced", "undecided", "not tested"
 PRIMARY, EXPLORATORY = "primary", "exploratory"

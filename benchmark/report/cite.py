@@ -13,9 +13,8 @@ from benchmark import __version__, paths
 from benchmark.errors import number_of
 from benchmark.files import sha256
 from benchmark.metrics.bootstrap import mean_interval
-from benchmark.metrics.gaps import DIVERGED
 from benchmark.metrics.samples import METRICS
-from benchmark.names import MethodName
+from benchmark.names import DIVERGED, MethodName
 from benchmark.report.tabular import DASH, interval, number, remake
 from benchmark.results.provenance import Behind, RecordedRun
 from benchmark.study.runs import SHORT

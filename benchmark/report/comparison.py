@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from benchmark.errors import BadInput, in_columns, number_of, some_of
-from benchmark.metrics.gaps import CELL, DIVERGED
+from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samples import METRICS
-from benchmark.names import RETRAIN
+from benchmark.names import DIVERGED, RETRAIN
 from benchmark.report.tabular import DASH, number
 from benchmark.results.differences import AVERAGE, COST, RUN_KEYS, differences, identical
 from benchmark.results.provenance import STAMP

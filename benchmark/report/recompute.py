@@ -14,11 +14,10 @@ import pandas as pd
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.metrics.samples import METRICS
-from benchmark.names import RUN_KEYS, Cell, RunName
+from benchmark.names import DIVERGED, RUN_KEYS, Cell, RunName
 from benchmark.report.draw import texts
 from benchmark.results import frames, records
 from benchmark.results.measured import from_samples
-from benchmark.results.records import DIVERGED
 from benchmark.study.runs import Run, with_cells
 from benchmark.study.study import Study
 from benchmark.workflow.targets import missing

@@ -127,8 +127,7 @@ def numbers(source: Source, shown_scales: list[Scale]) -> pd.DataFrame:
 def _gathered(source: Source, name: str) -> Scale:
     empty = pd.DataFrame(columns=[*CELL, "method", "trial"])
     metrics, predictions = (
-        gathered_frame(name, what) if paths.gathered(name, what).is_file() else empty
-        for what in SCALE_FRAMES
+        gathered_frame(name, what) if paths.gathered(name, what).is_file() else empty for what in SCALE_FRAMES
     )
     cells: dict[str, Cell] = {}
     for cell in source.cells:

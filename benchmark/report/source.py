@@ -9,8 +9,7 @@ from functools import cached_property
 import pandas as pd
 
 from benchmark.metrics.evidence import in_cell
-from benchmark.metrics.gaps import DIVERGED
-from benchmark.names import RETRAIN, Cell, is_control
+from benchmark.names import DIVERGED, RETRAIN, Cell, is_control
 from benchmark.report import facts
 from benchmark.report.style import cell_label
 from benchmark.report.tabular import DAGGER, THIN, Block, Column, Row, Table, sentences

@@ -14,11 +14,10 @@ import pandas as pd
 
 from benchmark.metrics.bootstrap import estimate, mean_interval
 from benchmark.metrics.evidence import Trials
-from benchmark.metrics.gaps import CELL, DIVERGED, GAPS, noise_floor, summarise
+from benchmark.metrics.gaps import CELL, GAPS, noise_floor, summarise
 from benchmark.metrics.samples import METRICS
-from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName
+from benchmark.names import DIVERGED, FINISHED, ORIGINAL, RETRAIN, Cell, MethodName
 from benchmark.report.source import Source
-from benchmark.results.records import FINISHED
 
 COUNTS = ("trials", "diverged", "collapsed")
 COSTS = ("pflops", "pflops_executed")

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.bootstrap import Floats, Indices, estimate
-from benchmark.metrics.gaps import CELL, DIVERGED, floor_of
+from benchmark.metrics.gaps import CELL, floor_of
 from benchmark.metrics.samples import METRICS
-from benchmark.names import RETRAIN, RUN_KEYS
+from benchmark.names import DIVERGED, RETRAIN, RUN_KEYS
 
 AVERAGE, COST = "avg_gap", "pflops"
 NUMBERS = ["trials", "first", "second", "difference", "low", "high", "noise_floor", "differs"]

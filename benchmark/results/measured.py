@@ -10,9 +10,9 @@ import pandas as pd
 
 from benchmark.metrics import measure
 from benchmark.metrics.samples import METRICS
-from benchmark.names import ORIGINAL, RETRAIN, Cell, RunName
+from benchmark.names import DIVERGED, ORIGINAL, RETRAIN, Cell, RunName
 from benchmark.paths import HISTORY, SAMPLES
-from benchmark.results.records import DIVERGED, forget_rows, frame, passing_over_if, read_all, record
+from benchmark.results.records import forget_rows, frame, passing_over_if, read_all, record
 from benchmark.seeds import members_stream
 from benchmark.study.runs import Run, with_cells
 from benchmark.study.study import Study

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-FINISHED, DIVERGED = "finished", "diverged"
 FIRST_COLUMNS = ("study", *RUN_KEYS)  # the first columns of every gathered frame
 
 

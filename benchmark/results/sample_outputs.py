@@ -17,7 +17,6 @@ from benchmark.files import write_text, written_origin
 from benchmark.metrics import membership
 from benchmark.metrics.bootstrap import Indices
 from benchmark.metrics.evidence import in_cell
-from benchmark.metrics.gaps import DIVERGED
 from benchmark.metrics.samples import METRICS
 from benchmark.metrics.samplewise import battery
 from benchmark.metrics.samplewise.agreement import known_beyond, known_beyond_test
@@ -26,7 +25,7 @@ from benchmark.metrics.samplewise.built_in_audits import Forgetting
 from benchmark.metrics.samplewise.margins import Floats, Mask, margin_of_loss
 from benchmark.metrics.samplewise.matching import as_hard
 from benchmark.metrics.samplewise.memorisation import by_memorisation, memorisation
-from benchmark.names import CHOSEN, HELD_OUT, RETRAIN, Cell, Scenario
+from benchmark.names import CHOSEN, DIVERGED, HELD_OUT, RETRAIN, Cell, Scenario
 from benchmark.registry import OWN_AUDITS
 from benchmark.results import records
 from benchmark.results.records import FIRST_COLUMNS

@@ -29,9 +29,9 @@ from benchmark.methods.base import Context, Meter, prepare
 from benchmark.metrics import measure
 from benchmark.metrics.samples import METRICS
 from benchmark.models import build, forward_flops
-from benchmark.names import HELD_OUT, Cell, Scenario
+from benchmark.names import DIVERGED, FINISHED, HELD_OUT, Cell, Scenario
 from benchmark.paths import MODEL, PROGRESS
-from benchmark.results.records import DIVERGED, FINISHED, finished, forget_rows, record
+from benchmark.results.records import finished, forget_rows, record
 from benchmark.seeds import Streams, members_stream
 from benchmark.stamp import joined
 from benchmark.study.plugins import stamp_with

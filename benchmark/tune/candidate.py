@@ -14,7 +14,7 @@ import pandas as pd
 
 from benchmark.metrics import measure
 from benchmark.metrics.samples import METRICS
-from benchmark.names import HELD_OUT, Cell
+from benchmark.names import DIVERGED, FINISHED, HELD_OUT, Cell
 from benchmark.results import records as results
 from benchmark.seeds import members_stream
 from benchmark.study.runs import Run
@@ -70,7 +70,7 @@ class Candidate(Job):
 
         `Interrupted` is not caught: such a candidate does not count.
         """
-        diverged = self.go() == results.DIVERGED
+        diverged = self.go() == DIVERGED
         self._keep_history()
         if diverged:
             return WORST
@@ -87,7 +87,7 @@ class Candidate(Job):
         with self._signals(), explained(f"candidate {self.run.name}", self.run.settings.batch_size):
             trainer = self._train(self._starting_model(), {"stage": 1, "start": None}, [])
         self.history = trainer.history
-        return results.DIVERGED if trainer.diverged else results.FINISHED
+        return DIVERGED if trainer.diverged else FINISHED
 
     def _keep_history(self) -> None:
         self.trial.set_user_attr("history", [{key: row[key] for key in HISTORY_COLUMNS} for row in self.history])

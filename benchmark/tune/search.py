@@ -21,7 +21,7 @@ from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import BadInput, StaleOutput, some_of
 from benchmark.files import locked, make_writable
-from benchmark.names import Cell
+from benchmark.names import DIVERGED, Cell
 from benchmark.results import records as results
 from benchmark.study.plugins import stamp_with
 from benchmark.study.prepare import prepare, split
@@ -137,7 +137,7 @@ def _references(study: Study, cells: Sequence[Cell], jobs: int) -> None:
         commands.append((command, paths.log(run.pool_path)))
     _run_all(commands, jobs, study.threads)
     for run in references:
-        if results.finished(study, run) == results.DIVERGED:
+        if results.finished(study, run) == DIVERGED:
             accepted = "accepted are hyperparameters for 'training' with which it ends in numbers"
             raise BadInput(f"reference {run.name} of {study.name} diverged, so that nothing can be tuned: {accepted}")
 

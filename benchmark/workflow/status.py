@@ -20,7 +20,8 @@ import psutil
 from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import StaleOutput, number_of
-from benchmark.results.records import DIVERGED, FINISHED, record
+from benchmark.names import DIVERGED, FINISHED
+from benchmark.results.records import record
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
 from benchmark.workflow.targets import missing

@@ -14,6 +14,7 @@ import yaml
 
 from benchmark import paths
 from benchmark.files import sha256, write_json, write_parquet
+from benchmark.names import FINISHED
 from benchmark.report.draw import build, draw_table
 from benchmark.report.source import Source
 from benchmark.results import frames
@@ -138,7 +139,7 @@ def plot(study: Study, name: str, partial: bool = False) -> Any:
     return figure
 
 
-def write_run(study, name, values=None, status=results.FINISHED, prediction=None, epochs=None) -> None:
+def write_run(study, name, values=None, status=FINISHED, prediction=None, epochs=None) -> None:
     """Write a run's files: last-epoch metrics from ``values``, the rest random, seeded by the name.
 
     ``prediction`` gives the training samples' predictions, (200,); ``epochs`` what differs in each row of the history.

@@ -11,9 +11,9 @@ from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import write_parquet
 from benchmark.metrics.gaps import CELL as CELL_COLUMNS
+from benchmark.names import DIVERGED
 from benchmark.report.audits import NAMES, refused, twins
 from benchmark.report.draw import build
-from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
 from benchmark.workflow.plugin_trial import check_audits, made_up_samples
 from tests.pool import run_folder, split_file

@@ -5,6 +5,7 @@ import pytest
 
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
+from benchmark.names import DIVERGED
 from benchmark.report.draw import draw_table
 from benchmark.results import records as results
 from tests.pool import run_folder
@@ -50,7 +51,7 @@ def test_missing_and_diverged_runs_have_no_distance(measured) -> None:
     for trial in range(3):
         write_distances(measured, f"{CLASS}/ft/trial-{trial}", {8: {3: 2.0, 9: 4.0}})
     assert Drawn(measured, "far").row("FT") == ["—", "0.50±0.00 (0.50)", "—"]  # class 1 has no centroid
-    write_run(measured, f"{CLASS}/ft/trial-1", status=results.DIVERGED)
+    write_run(measured, f"{CLASS}/ft/trial-1", status=DIVERGED)
     far = Drawn(measured, "far")
     assert far.row("FT") == ["diverged", "", ""]
     assert "Diverged in at least one trial: FT." in far.caption

@@ -11,7 +11,7 @@ import yaml
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED
-from benchmark.names import Cell
+from benchmark.names import DIVERGED, Cell
 from benchmark.report import facts
 from benchmark.report.draw import draw_table
 from benchmark.report.tables import effort_table
@@ -19,7 +19,6 @@ from benchmark.report.tables.claims_table import is_kept, text
 from benchmark.results import frames
 from benchmark.results.gather import collect
 from benchmark.results.measured import COLLAPSE
-from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
 from benchmark.workflow.targets import StudyFiles
 from tests.pool import run_folder

@@ -10,8 +10,8 @@ from benchmark import paths
 from benchmark.features import alignment
 from benchmark.features.projections import COORDINATES
 from benchmark.files import write_parquet
+from benchmark.names import DIVERGED, FINISHED
 from benchmark.report.figures import improvement_figure, maps_figure, placing
-from benchmark.results.records import DIVERGED, FINISHED
 from benchmark.study.kinds import MAPS
 from benchmark.study.study import Study
 from tests.report.conftest import (

@@ -8,10 +8,9 @@ import pytest
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.names import Cell
+from benchmark.names import DIVERGED, Cell
 from benchmark.report.figures import ablation_figure, common, cost_figure, stages_figure
 from benchmark.report.style import BROKEN, line_style, method_colour
-from benchmark.results.records import DIVERGED
 from benchmark.study.kinds import varied as varied_setting
 from benchmark.study.study import Study
 from tests.pool import run_folder

@@ -16,7 +16,7 @@ from matplotlib.text import Text
 
 from benchmark import paths
 from benchmark.errors import StaleOutput
-from benchmark.names import ORIGINAL, RETRAIN
+from benchmark.names import DIVERGED, ORIGINAL, RETRAIN
 from benchmark.report import facts, latex
 from benchmark.report.draw import build, draw_figure, draw_table
 from benchmark.report.figures.common import RUN_COLLAPSED
@@ -25,7 +25,7 @@ from benchmark.report.tabular import Block, Column, Table
 from benchmark.results import frames
 from benchmark.results.gather import collect
 from benchmark.results.measured import COLLAPSE
-from benchmark.results.records import DIVERGED, FIRST_COLUMNS
+from benchmark.results.records import FIRST_COLUMNS
 from benchmark.study.kinds import DERIVED, KINDS
 from benchmark.study.runs import Run
 from benchmark.study.study import Study

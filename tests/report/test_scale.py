@@ -18,6 +18,7 @@ from benchmark.files import write_parquet
 from benchmark.metrics.claims.comparisons import ALL_ELSE_SAME
 from benchmark.metrics.evidence import Evidence
 from benchmark.metrics.verdicts import verdicts
+from benchmark.names import DIVERGED
 from benchmark.report.draw import draw_table
 from benchmark.report.figures.common import RUN_COLLAPSED
 from benchmark.report.recompute import changed_results
@@ -25,7 +26,6 @@ from benchmark.report.scales import KEPT
 from benchmark.report.style import method_colour
 from benchmark.results.frames import of_study
 from benchmark.results.gather import collect
-from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
 from benchmark.workflow.session import Session
 from benchmark.workflow.targets import StudyFiles

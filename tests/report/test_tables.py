@@ -13,11 +13,11 @@ from benchmark import paths, registry
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_json
 from benchmark.metrics.samples import METRICS as METRIC_NAMES
+from benchmark.names import DIVERGED
 from benchmark.report import facts, style
 from benchmark.report.draw import draw_table
 from benchmark.report.style import ORDER, method_colour, method_label
 from benchmark.report.summary import cost_unit, summaries
-from benchmark.results import records as results
 from benchmark.study.study import Study
 from tests.pool import run_folder
 from tests.report.conftest import (
@@ -108,7 +108,7 @@ def test_methods_with_and_without_cl_stand_in_pairs(study) -> None:
 
 def test_a_method_that_diverged_is_marked_and_counted(study) -> None:
     write_gaps(study, {})
-    write_run(study, f"{RANDOM}/not/trial-1", status=results.DIVERGED)
+    write_run(study, f"{RANDOM}/not/trial-1", status=DIVERGED)
     gaps = Drawn(study, "gaps")
     assert gaps.row("NoT") == ["diverged", *[""] * 6] and "Diverged: NoT in 1 of 3 trials." in gaps.caption
 
@@ -166,7 +166,7 @@ def test_the_best_epoch_is_called_an_oracle(study) -> None:
     assert gaps.by_method().loc["ft", ["epoch", "ra_mean", "avg_gap"]].tolist() == [1, 99.0, 0.0]
     assert gaps.by_method().loc["retrain", "epoch"] == gaps.by_method().loc["original", "epoch"] > 1
     # A run may diverge before the epoch that is best for the others.
-    write_run(study, f"{RANDOM}/ft/trial-1", status=results.DIVERGED, epochs=[metrics(np.nan) | {"epoch": 1}])
+    write_run(study, f"{RANDOM}/ft/trial-1", status=DIVERGED, epochs=[metrics(np.nan) | {"epoch": 1}])
     assert "diverged" in Drawn(best, "gaps").row("FT")
 
 
@@ -186,7 +186,7 @@ def test_predictions_are_shares_of_the_forgotten_class(study) -> None:
     coun = taken.by_method("scenario", "predicted_class").loc[("coun", "class-8", "1")]
     assert coun[["percent", "percent_sd", "trials"]].tolist() == [75.0, 0.0, 3]
     assert coun["percent_avg_diff"] == pytest.approx(50 / 3)
-    write_run(study, "digits/convnet/class-8/ft/trial-1", status=results.DIVERGED)
+    write_run(study, "digits/convnet/class-8/ft/trial-1", status=DIVERGED)
     assert Drawn(study, "taken").row("FT") == ["diverged", "", "", ""]
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from benchmark import paths
 from benchmark.errors import BadInput
+from benchmark.names import DIVERGED
 from benchmark.report.tables import versus_table
-from benchmark.results import records as results
 from benchmark.study.study import Study
 from benchmark.workflow.targets import StudyFiles
 from tests.report.conftest import GIVEN, RANDOM, Drawn, altered, changed, metrics, write_features, write_run
@@ -111,7 +111,7 @@ def test_a_single_trial_has_no_mean_and_a_missing_or_diverged_run_no_number(stud
     single = Drawn(altered("gaps-vs-reported", trials=1), "gaps-vs-reported")
     assert "Ours, of one trial at the last epoch;" in single.caption
     shutil.rmtree(paths.RUNS / f"{RANDOM}/retrain")
-    write_run(study, f"{RANDOM}/ft/trial-1", status=results.DIVERGED)
+    write_run(study, f"{RANDOM}/ft/trial-1", status=DIVERGED)
     partial = Drawn(study, "gaps-vs-reported", partial=True)
     assert partial.row("Retrain") == ["ours", *["—"] * 6]
     assert partial.row("FT") == ["ours", "diverged", *[""] * 5]

@@ -13,8 +13,7 @@ import pandas as pd
 from benchmark.metrics.bootstrap import Statistic
 from benchmark.metrics.claims.claim import BASES, FURTHER, MAIN, OTHERS, OURS, Tested, against, lead, signed, within
 from benchmark.metrics.evidence import Evidence, Trials, in_cell
-from benchmark.metrics.gaps import DIVERGED
-from benchmark.names import MethodName
+from benchmark.names import DIVERGED, MethodName
 
 NEAR = 1.5  # a temperature within this factor of the paper's counts as near it
 BUDGET = 1.05  # costs within this factor count as equal

@@ -13,9 +13,9 @@ from benchmark.metrics.bootstrap import Statistic
 from benchmark.metrics.claims.claim import BASES, OTHERS, OURS, Tested, against, lead
 from benchmark.metrics.claims.comparisons import matching_variants
 from benchmark.metrics.evidence import Evidence, Trials, in_cell, trials_with
-from benchmark.metrics.gaps import CELL, DIVERGED, improvement
+from benchmark.metrics.gaps import CELL, improvement
 from benchmark.metrics.samples import METRICS
-from benchmark.names import RETRAIN, RUN_KEYS, Cell, MethodName, Scenario
+from benchmark.names import DIVERGED, RETRAIN, RUN_KEYS, Cell, MethodName, Scenario
 
 # --- more and more is forgotten ---------------------------------------------------------------------------------------
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.evidence import in_cell
-from benchmark.metrics.gaps import CELL, DIVERGED
+from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samples import METRICS
-from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName
+from benchmark.names import DIVERGED, ORIGINAL, RETRAIN, Cell, MethodName
 from benchmark.report.page.curves import appearance
 from benchmark.report.style import cell_label, in_order
 from benchmark.results.frames import Results

@@ -7,8 +7,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.metrics.evidence import in_cell
-from benchmark.metrics.gaps import DIVERGED
-from benchmark.names import RUN_KEYS, Cell
+from benchmark.names import DIVERGED, RUN_KEYS, Cell
 from benchmark.report.page.maps import packed
 from benchmark.report.page.table import with_reference
 from benchmark.report.style import cell_label, in_order, method_label

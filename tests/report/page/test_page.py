@@ -15,10 +15,9 @@ from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import StaleOutput
 from benchmark.files import write_json
-from benchmark.metrics.gaps import DIVERGED
 from benchmark.metrics.reported import reported_summary
 from benchmark.metrics.verdicts import UNTESTED
-from benchmark.names import Cell
+from benchmark.names import DIVERGED, Cell
 from benchmark.report.page import compare, draw_page, maps, sprites
 from benchmark.report.tables import claims_table
 from benchmark.report.tabular import DASH
