@@ -123,7 +123,8 @@ class OutputsReader:
         for row, trial in zip(forgotten, retrain, strict=True):
             row[_indices(forgets[trial], "train")] = True
         matched = _matched(cell, retrain, forgotten)
-        methods = {method: _stacked(by_trial, metrics.loc[method], matched) for method, by_trial in samples.items()}
+        both = {method: {t: run for t, run in by_trial.items() if t in retrain} for method, by_trial in samples.items()}
+        methods = {method: _stacked(runs, metrics.loc[method], matched) for method, runs in both.items() if runs}
         label = next(iter(retrain.values())).label
         audit_rows = [
             (method, audit, trial, value)

@@ -90,6 +90,20 @@ def test_what_a_file_chooses_is_compared_with_test_images_that_are_as_hard(monke
     assert means.loc[("memorised-10", "original", "kept"), "value"] > 60
 
 
+def test_a_trial_whose_retrain_cannot_be_read_is_left_out_of_partial_results(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    read = sample_outputs._run_outputs
+
+    def damaged(study, run, *arguments):
+        if (run.name.method, run.name.trial) == ("retrain", 1):
+            raise StaleOutput("damaged")
+        return read(study, run, *arguments)
+
+    monkeypatch.setattr(sample_outputs, "_run_outputs", damaged)
+    partial = dataclasses.replace(reader(["memorised-10"], ["coun"], "cifar10-memorised"), partial=True)
+    assert sorted(partial.audits()["trial"].unique()) == [0, 2, 3, 4]
+
+
 def test_on_images_that_neither_was_trained_on_the_attack_finds_unlike_models_and_nothing_else(table: pd.DataFrame):
     values = table[table["scenario"] == "random-50"].set_index(["method", "audit"])["value"]
     assert values["salun", "efficacy-auc-test"] > 0.9 and abs(values["salun", "efficacy-auc-beyond"]) < 0.01
