@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,12 +52,15 @@ CHECKPOINT_SECONDS = 60.0
 class Job:
     """A run under way; raises `StaleOutput` if the dataset, the split or Original's weights are missing or damaged.
 
-    ``command`` is the command line that started it, for the record; ``keep_weights`` the file for its weights, if any.
+    ``command`` is the command line that started it, for the record; ``keep_weights`` the file for its weights, if any;
+    ``folder`` its working folder, by default that of the run.
     """
 
     unseen = "test"  # the split that metrics are taken over beside the training images
 
-    def __init__(self, study: Study, run: Run, command: str, keep_weights: Path | None = None):
+    def __init__(
+        self, study: Study, run: Run, command: str, keep_weights: Path | None = None, folder: Path | None = None
+    ):
         self.study, self.run, self.command, self.keep_weights = study, run, command, keep_weights
         self.device = Device.choose(study.precision, study.threads)  # may wait: before the clock starts
         self.started, self._clock_start = datetime.now(UTC), time.perf_counter()
@@ -82,7 +84,7 @@ class Job:
         key = (run.name.dataset, run.name.arch, run.name.scenario, f"trial-{run.name.trial}")
         self.streams = Streams(study.seed, key)
         made_from = {"slice": run.origin, "data": self.data, "split": self.split, "original": self.started_from}
-        self.checkpoint = Checkpoint(paths.work(run.pool_path), self.device, **made_from)
+        self.checkpoint = Checkpoint(folder or paths.work(run.pool_path), self.device, **made_from)
         self.note = Note(self.checkpoint.folder / PROGRESS, run.settings.epochs, self.started)
         self._stop: int | None = None
         self._stage_start: dict[str, torch.Tensor] | None = None
@@ -95,18 +97,18 @@ class Job:
         """
         make_writable(paths.run(self.run.pool_path))  # before the hours of training, not after them
         model = self._starting_model()
-        state = self.checkpoint.load() or {"stage": 1, "start": None}
-        self._earlier_seconds = state.get("wall_seconds", 0.0)
-        self.stamp = joined(state.get("stamp", {}), self.stamp)
         with self._signals(), progress_display(self.run.settings.epochs) as show:
-            trainer = self._train(model, state, [show, self._write_note])
+            trainer = self._train(model, [show, self._write_note])
         status = DIVERGED if trainer.diverged else FINISHED
         self._write(trainer, status)
         self.checkpoint.remove()
         return status
 
-    def _train(self, model: nn.Module, state: dict[str, Any], listeners: list[Callable[[Trainer], None]]) -> Trainer:
-        """Train all stages, from the one that ``state`` was saved in; only sequential runs have more than one."""
+    def _train(self, model: nn.Module, listeners: list[Callable[[Trainer], None]]) -> Trainer:
+        """Train all stages, from where an earlier call was stopped; only sequential runs have more than one."""
+        state = self.checkpoint.load() or {"stage": 1, "start": None}
+        self._earlier_seconds = state.get("wall_seconds", 0.0)
+        self.stamp = joined(state.get("stamp", {}), self.stamp)
         stages = Scenario(self.run.name.scenario).stages if self.run.name.scenario else 1
         meter = Meter()
         history: list[dict[str, float]] = []

@@ -1,4 +1,4 @@
-"""One candidate of a tuning: a run like any other, except that it writes no files.
+"""One candidate of a tuning: a run like any other, except that it leaves no files.
 
 None is abandoned early: while the learning rate falls, the best candidate of the last epoch is often the worst
 half-way.
@@ -12,6 +12,7 @@ from typing import Any
 import optuna
 import pandas as pd
 
+from benchmark import paths
 from benchmark.metrics import measure
 from benchmark.metrics.samples import METRICS
 from benchmark.names import DIVERGED, FINISHED, HELD_OUT, Cell
@@ -47,7 +48,8 @@ class Candidate(Job):
     """
 
     def __init__(self, study: Study, run: Run, retrain: Run, trial: optuna.Trial, parent: int) -> None:
-        super().__init__(study, run, "tune")
+        # Not the run's own folder: the history of a run with the same values has other metrics.
+        super().__init__(study, run, "tune", folder=paths.work(study.name) / run.fingerprint[:8])
         self.unseen = HELD_OUT if study.hold_out else "test"
         self.retrain = results.frame(study, retrain, results.SAMPLES)
         self.reference = self.measured(self.retrain, self.unseen)
@@ -68,7 +70,7 @@ class Candidate(Job):
     def attempt(self, utility: float) -> float:
         """Run to the end, write the history to the journal, and return the objective, the worst if training diverged.
 
-        `Interrupted` is not caught: such a candidate does not count.
+        `Interrupted` is not caught: such a candidate does not count, and continues when it is tried again.
         """
         diverged = self.go() == DIVERGED
         self._keep_history()
@@ -85,7 +87,9 @@ class Candidate(Job):
     def go(self) -> str:
         """Train and evaluate; return ``finished`` or ``diverged``, or raise `Interrupted`."""
         with self._signals(), explained(f"candidate {self.run.name}", self.run.settings.batch_size):
-            trainer = self._train(self._starting_model(), {"stage": 1, "start": None}, [])
+            trainer = self._train(self._starting_model(), [])
+            if self._samples is None and not trainer.diverged:  # an earlier call has evaluated the last epoch
+                self._samples = self._predict(trainer.model)
         self.history = trainer.history
         return DIVERGED if trainer.diverged else FINISHED
 
@@ -95,11 +99,9 @@ class Candidate(Job):
 
     def _pause(self, trainer: Trainer) -> None:
         if os.getppid() != self.parent:
+            self._save(trainer)
             raise Interrupted("the process that started the tuning has ended")
         super()._pause(trainer)
 
     def _write_note(self, trainer: Trainer) -> None:
         """Write no note: a candidate does not report how far it is."""
-
-    def _save(self, trainer: Trainer) -> None:
-        """Save nothing: a candidate that is stopped starts again."""

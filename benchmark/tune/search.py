@@ -108,6 +108,7 @@ def work(name: str, jobs: int, parent: int) -> None:
             trial.study.tell(trial.number, state=TrialState.FAIL)
             raise
         result = trial.study.tell(trial.number, value)
+        candidate.checkpoint.remove()
         with journal.choice:
             print(tuned_file.line(journal, pair, result, jobs), flush=True)
         if candidate.stopped:

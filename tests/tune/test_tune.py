@@ -18,7 +18,7 @@ from benchmark.results import records as results
 from benchmark.seeds import members_stream
 from benchmark.study.study import Study
 from benchmark.training.device import Device
-from benchmark.training.loop import Interrupted
+from benchmark.training.loop import Interrupted, Trainer
 from benchmark.tune import search
 from benchmark.tune.candidate import WORST, average_gap, objective
 from benchmark.tune.journal import Journal
@@ -179,7 +179,8 @@ def test_every_method_gets_its_budget_and_the_values_are_used(searched, tuned):
     study = searched.study(TUNE, {"tuned": "tiny"})
     assert study.run(f"{CELL}/coun/trial-0").settings.lr == written["hyperparameters"][CELL]["coun"]["lr"]
 
-    # No candidate leaves a run behind, and none is tried twice.
+    # No candidate leaves a run or a checkpoint behind, and none is tried twice.
+    assert not list(paths.work("tiny-tuning").glob("*/*"))
     runs = {path.parent for path in paths.RUNS.rglob(paths.RUN)} - {run_folder("tiny", ORIGINAL)}
     assert {folder.parent.name for folder in runs} == {"original", "retrain"}
     assert "candidates left" not in call("tune", "tiny", check=True).stdout
@@ -201,6 +202,23 @@ def test_a_search_killed_at_any_moment_resumes_with_any_number_of_jobs_and_finds
     assert 0 < ended < sum(map(len, undisturbed.values())) and not paths.tuned("tiny").exists()
     call("tune", "tiny", check=True)
     assert candidates() == undisturbed
+
+
+def test_a_candidate_that_was_stopped_continues_to_the_same_end(tiny, project, monkeypatch, capsys):
+    undisturbed = begun(project)
+    expected = undisturbed.attempt(80.0)
+    stopped, step = begun(project), Trainer.train_step
+
+    def stop(trainer, *arguments):
+        step(trainer, *arguments)
+        stopped._stop = signal.SIGTERM if trainer.epoch else None
+
+    with monkeypatch.context() as patch, pytest.raises(Interrupted, match="in epoch 2; state saved"):
+        patch.setattr(Trainer, "train_step", stop)
+        stopped.attempt(80.0)
+    resumed = begun(project)
+    assert resumed.attempt(80.0) == expected and "resumed after epoch 1" in capsys.readouterr().out
+    assert [row["ua"] for row in resumed.history] == [row["ua"] for row in undisturbed.history]
 
 
 def test_a_worker_holds_no_candidate_while_it_waits_for_a_gpu(tiny, monkeypatch):
