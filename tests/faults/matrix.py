@@ -20,11 +20,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.faults.campaign import differing, outcome
-from tests.faults.faults import COUN, KINDS, ORIGINAL, RETRAIN
+from tests.faults.faults import COUN, ORIGINAL, RETRAIN
 from tests.faults.study import CELL, NAME, build
 from tests.project import Project, call
 
-MAPS, GATHERED = f"results/maps/{CELL}", KINDS["gathered"]
+MAPS = f"results/maps/{CELL}"
 # A file of every kind, and what must be deleted too before anything needs it.
 FILES: dict[str, str | None] = {
     "data/*/provenance.json": COUN,

@@ -164,7 +164,9 @@ def test_gathered_files_without_features_draw_no_table_of_them(study, copied) ->
 
 def test_what_shows_features_is_made_from_the_runs_too(study) -> None:
     """The runs say which of their models collapsed."""
-    for name in filter(study.derived_of, study.outputs):
+    of_features = list(filter(study.derived_of, study.outputs))
+    assert of_features
+    for name in of_features:
         runs = {paths.run(run.pool_path) / paths.RUN for run in study.runs_of(name)}
         assert runs <= {*StudyFiles(study).shown_by(name)}, name
 

@@ -250,7 +250,6 @@ def test_every_method_has_a_label_and_a_colour_of_its_own() -> None:
     assert method_label("ft+cl") == "CoUn"
     assert method_label("my-method@batch_size=64") == "my-method (batch=64)"
     assert method_colour("not+cl@tau=0.2") == registry.METHODS.colours["not"]
-    assert method_colour("my-method") == method_colour("my-method")
     built_in = registry.METHODS.colours
     assert {*ORDER} == built_in.keys() == registry.METHODS.labels.keys() and len({*built_in.values()}) == len(ORDER)
     for name in "abcdef":
