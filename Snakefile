@@ -111,7 +111,7 @@ onstart:
     if jobs["run"] and study.precision != "float32" and workflow.local_exec:
         shell("{command} check {study.name} --speed | grep '^warning' || true")
     if jobs["run"] and not gpu and not workflow.local_exec:
-        print("warning: no job asks for a GPU: --resources gpu=N would, for N at once", flush=True)
+        print("warning: no job asks for a GPU; with --resources gpu=N each does, N of them at once", flush=True)
 
 
 onsuccess:

@@ -68,9 +68,8 @@ def some_of(items: Sequence[object], most: int = 5, between: str = ", ") -> str:
 def in_columns(rows: Sequence[Sequence[str]], numbers: bool = False) -> list[str]:
     """Return rows of text as lines of aligned columns; with ``numbers``, all but the first are flush right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    sides = ["<", *(">" if numbers else "<") * (len(widths) - 1)]
-    lines = ["  ".join(map(format, row, map("{}{}".format, sides, widths))) for row in rows]
-    return [line.rstrip() for line in lines]
+    forms = [f"{'>' if numbers and place else '<'}{width}" for place, width in enumerate(widths)]
+    return ["  ".join(map(format, row, forms)).rstrip() for row in rows]
 
 
 def closest(text: str, accepted: Iterable[str], cutoff: float = 0.5) -> str | None:

@@ -51,7 +51,7 @@ def take(gpus: Sequence[str], slots: int) -> int:
                     held.append(lock)
                     return position
         if not waited:
-            failed = f"; jobs have just failed on {len(avoided)}" if avoided else ""
+            failed = f"; a job has just failed on {len(avoided)} of them" if avoided else ""
             print(f"waiting for a GPU: {slots} job(s) on each of {len(gpus)}{failed}", flush=True)
         waited = True
         time.sleep(POLL_SECONDS)

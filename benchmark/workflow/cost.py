@@ -82,7 +82,7 @@ def without_gpu(study: Study) -> str:
             return (
                 f"no GPU is used, and the {number_of(len(left), 'run')} left pass {images / 1e6:,.0f} million images "
                 f"through their networks: 'python -m benchmark cost {study.name}' says what that takes; "
-                "--resources gpu=N insists on GPUs, and BENCHMARK_DEVICE=cpu is silent"
+                "--resources gpu=N insists on GPUs, and BENCHMARK_DEVICE=cpu silences this warning"
             )
     return ""
 

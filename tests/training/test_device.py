@@ -103,7 +103,7 @@ def test_a_gpu_on_which_a_job_failed_is_left_alone_for_a_while_unless_all_are(pr
     gpus.held.pop().release()  # as when that job's process ends
     assert next_line(start(["GPU-1", "GPU-2"])) == "1"
     waiting = next_line(start(["GPU-1", "GPU-2"]))
-    assert waiting == "waiting for a GPU: 1 job(s) on each of 2; jobs have just failed on 1"
+    assert waiting == "waiting for a GPU: 1 job(s) on each of 2; a job has just failed on 1 of them"
     assert next_line(start(["GPU-1"])) == "0"
     monkeypatch.setattr(gpus, "AVOIDED_SECONDS", 0.0)
     assert gpus.take(["GPU-1", "GPU-3"], 2) == 1 and gpus.take(["GPU-1", "GPU-3"], 2) == 0

@@ -44,7 +44,13 @@ def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
 
 
 def _row(row: dict[str, Any]) -> Row:
-    needed = [row[f"for_{size:g}"] for size in SIZES]
-    texts = [DASH if np.isnan(trials) else f"{int(trials)}" for trials in needed]
-    texts = [f"≥ {MOST_TRIALS}" if trials == MOST_TRIALS else text for trials, text in zip(needed, texts, strict=True)]
-    return method_row(row["method"], [number(row["difference"]), number(row["sd"]), *texts], collapsed=row["collapsed"])
+    counts = [_trials(row[f"for_{size:g}"]) for size in SIZES]
+    return method_row(
+        row["method"], [number(row["difference"]), number(row["sd"]), *counts], collapsed=row["collapsed"]
+    )
+
+
+def _trials(needed: float) -> str:
+    if np.isnan(needed):
+        return DASH
+    return f"{needed:.0f}" if needed < MOST_TRIALS else f"≥ {MOST_TRIALS}"
