@@ -46,7 +46,7 @@ def test(
 ) -> None:
     """Test whether a method keeps its promises.
 
-    It must repeat and resume bit for bit, and more. The test takes a few seconds.
+    It must repeat and resume bit for bit, load no held-out data, and run in bfloat16. The test takes a few seconds.
 
     The exit status is 1 if a promise is broken.
     """

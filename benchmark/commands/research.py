@@ -45,7 +45,7 @@ def memorisation(
     file: Annotated[Path, argument("the file to write", "FILE")],
     replace: Annotated[bool, flag("--replace", "replace other scores in FILE")] = False,
 ) -> None:
-    """Score how much Retrain memorises each sample. The scenarios memorised-10 and typical-10 need such a file."""
+    """Score how much each sample is memorised, from Retrains. Scenarios such as memorised-10 need such a file."""
     from benchmark.results.sample_outputs import write_scores
 
     print(write_scores(read(study), cell, file, replace))
@@ -82,7 +82,7 @@ def bench(
         str | None, typer.Option(help="name of the file in results/bench/  [default: cpu, or short with --short]")
     ] = None,
 ) -> None:
-    """Measure speed. Training beside plain code and the hardware's peak, the first batch, and how time grows."""
+    """Measure speed. It is compared with plain code and the hardware's peak, and measured as data and trials grow."""
     if find_spec("bench") is None:
         remedy = "the folder bench/ is part of a checkout: run `python -m benchmark bench` at the top of one"
         raise BadInput(f"bench: not installed; {remedy}")

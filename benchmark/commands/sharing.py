@@ -52,9 +52,9 @@ def compare(
     compare quick ../other-checkout      the same study in another folder
     compare --study quick coun ft        two methods of a study; STUDY@COMMIT and STUDY@FOLDER are accepted too
 
-    A difference counts if its 95 % interval over trials excludes 0, or it is the same in all of them, and it exceeds
-    the noise between two Retrains over as many trials. The exit status is 0 without a difference, 1 with one, and 2 if
-    the input is wrong.
+    A difference counts if it exceeds the noise between two Retrains over as many trials and, besides, its 95 %
+    interval over trials excludes 0, or it is the same in all trials. The exit status is 0 without a difference, 1 with
+    one, and 2 if the input is wrong.
     """
     from benchmark.report.comparison import Comparison
     from benchmark.results.sides import read_sides, within

@@ -137,7 +137,9 @@ def status(
 @app.command()
 def verify(
     study: StudyName,
-    recompute: Annotated[bool, flag("--recompute", "also derive metrics, gathered files and tables again")] = False,
+    recompute: Annotated[
+        bool, flag("--recompute", "also compute metrics, gathered files, tables and claims again")
+    ] = False,
 ) -> None:
     """Check every file of a study against its digest. Damaged files are set aside; run snakemake to remake them.
 
@@ -153,7 +155,7 @@ def verify(
 
 @app.command()
 def unused(remove: Annotated[bool, flag("--remove", "delete them")] = False) -> None:
-    """List the files in results/ that no study uses. They are runs, splits and files made from them."""
+    """List the files that no study uses. They are runs, splits, files made from them, and prepared images."""
     from benchmark.workflow.unused import unused
 
     print(unused(remove))

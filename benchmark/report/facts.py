@@ -81,10 +81,11 @@ def tuned(study: Study, cells: Sequence[Cell] = (), methods: Iterable[str] = ())
     unfinished = f", by a search of which {left} candidates are left" if left else ""
     text = f"Hyperparameters were tuned{place} on other trials, with their Retrain and {tuning_data}{unfinished}"
     untuned, otherwise = study.untuned_methods, study.tuned_otherwise
-    for words, find in (("not for", untuned), ("with other settings than here for", otherwise)):
+    other_settings = "; the search for {} had other settings than this table, such as epochs"
+    for words, find in (("; not for {}", untuned), (other_settings, otherwise)):
         found = {short_label(cell, cells): find(cell, methods) for cell in cells}
         places = [f"{listed(some)} in " * (len(some) < len(heads)) + cell for cell, some in found.items() if some]
-        text += f"; {words} {', '.join(places)}" if places else ""
+        text += words.format(", ".join(places)) if places else ""
     return text + "; what a method’s name sets takes precedence" * any(name.settings for name in names)
 
 

@@ -241,7 +241,7 @@ def test_the_search_table_shows_gaps_the_oracle_and_values_at_an_edge(study, dra
     paths.tuned("tiny").write_text(yaml.safe_dump(searched))
     table = Drawn(Study.load("tiny"), "search")
     assert table.row("FT")[-1] == "lr 0.1 (highest tried)"
-    assert "Lowest, highest tried: " in table.caption and "high end: " not in table.caption
+    assert "Lowest or highest tried: " in table.caption and "high end: " not in table.caption
     assert "; 4 of all 9 were abandoned half-way, and have no gap." in table.caption
     paths.tuned("tiny").write_text(yaml.safe_dump(SEARCHED))
 

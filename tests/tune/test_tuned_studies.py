@@ -190,8 +190,9 @@ def test_a_caption_says_which_values_were_searched_with_other_settings(project):
     assert as_searched.endswith("images held out of their training data")
     ft, all_methods = ({CELL: {name: {"momentum": 0.8}}} for name in ("ft", "unlearning"))
     assert caption(hyperparameters={CELL: {"unlearning": {"evaluate_every": 2}}})[0] == as_searched
-    assert caption(hyperparameters=ft)[0] == f"{as_searched}; with other settings than here for FT in random 10 %"
-    assert caption(hyperparameters=all_methods)[0] == f"{as_searched}; with other settings than here for random 10 %"
+    otherwise = "had other settings than this table, such as epochs"
+    assert caption(hyperparameters=ft)[0] == f"{as_searched}; the search for FT in random 10 % {otherwise}"
+    assert caption(hyperparameters=all_methods)[0] == f"{as_searched}; the search for random 10 % {otherwise}"
     # A tuned file of an earlier version says nothing of them; with or without them, a table is another one.
     path.write_text(re.sub(" +settings: .*\n", "", path.read_text()))
     assert caption(hyperparameters=ft)[0] == as_searched and caption()[1] == fingerprint

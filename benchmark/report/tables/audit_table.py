@@ -77,7 +77,7 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
     undefined = data.loc[data["audit"].isin(shown) & data["value"].notna(), "null"].isna().any()
     supported = set(data.loc[data["enough"] <= data["trials"], "audit"])
     omitted = ", ".join(audits.NAMES[audit] for audit in SHOWN if audit in supported and audit not in shown)
-    against = "how well an attack on the margins of forgotten samples tells a method from its trial's Retrain"
+    against = "an attack on the margins, the log-odds of true labels, tells the method from its trial's Retrain"
     unseen = (
         "kept, by how many points accuracy on forgotten samples exceeds that on test samples more than Retrain's does; "
         "AUC of forgotten against test samples, calibrated by other trials' Retrains, and by RMIA"
@@ -90,10 +90,10 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
     return [
         f"Mean {facts.over(count)} ± half of the {facts.INTERVAL}. The first row is a perfect unlearner: Retrain in "
         "a method's place, by the same formula",
-        f"{AGAINST_RETRAIN}: {against}; 0.5 is chance; on test data: the same, on images that neither was trained on; "
-        "standardised by each model's test data, to leave out a shift of the whole model; beyond test data: the "
-        "standardised AUC minus that on test data, the part that is about forgotten samples; true positives at "
-        f"1{THIN}% false positives",
+        f"{AGAINST_RETRAIN}: {against}. AUC: on forgotten samples; 0.5 is chance. On test data: the same, on images "
+        "that neither was trained on. Standardised: with margins in units of each model's margins on test data, which "
+        "leaves out a shift of the whole model. Beyond test data: the standardised AUC minus that on test data, the "
+        f"part that is about forgotten samples. TPR: true positives at 1{THIN}% false positives",
         f"{NEVER_SEEN}: {unseen}" + ", or, U-LiRA, against held-out ones" * ("u-lira-auc" in shown),
         "ToW: product of 1 − |difference to Retrain| of the accuracies on retain, forget and test data",
         *(f"{audits.label(audit)}: {audits.meaning(audit)}" for audit in source.study.audits),

@@ -148,7 +148,7 @@ def limits(results: Results, data: pd.DataFrame) -> list[str]:
         f"{facts.tuned(study)}, once: the intervals do not cover another choice" if study.includes_tuned else "",
         facts.apart(study, results.metrics),
         _left_out(data),
-        "The noise floor, of means over as many trials, is taken as known",
+        "The noise floor, for means over as many trials, is treated as exactly known",
         f"Collapsed: {COLLAPSE_TEXT}" if collapsed else "",
         f"As gathered: {missing}" if missing else "",
     ]

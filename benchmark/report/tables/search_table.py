@@ -70,6 +70,8 @@ def _notes(about: dict[str, Any], data: pd.DataFrame) -> list[str]:
         "Cand.: candidates, and the computation that they took"
         + f"; {given_up} of all {about.get('candidates')} were abandoned half-way, and have no gap" * bool(given_up),
         "Low, high end: the value lies in the outer twentieth of the range searched" if ends & {"low", "high"} else "",
-        "Lowest, highest tried: of the candidates' learning rates" if ends & {"lowest", "highest"} else "",
+        "Lowest or highest tried: no candidate had a lower or a higher learning rate"
+        if ends & {"lowest", "highest"}
+        else "",
         f"The search is not complete: {remaining} of its candidates are left" if remaining else "",
     ]
