@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-MANUAL = ("audit", "cifar10-fair", "cifar10-small", "deviations", "leaderboard", "scale", "speed")
+MANUAL = ("cifar10", "cifar10-audit", "cifar10-fair", "cifar10-small", "deviations", "leaderboard", "scale", "speed")
 PAGES = (Path("README.md"), *(Path(f"docs/{page}.md") for page in MANUAL))
 SHOWN = re.compile(r"(<!-- (\S+\.md) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
