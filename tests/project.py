@@ -9,12 +9,13 @@ import io
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 import yaml
@@ -28,7 +29,6 @@ from tests.forked import snakemake
 from tests.pool import run_folder
 
 if TYPE_CHECKING:
-    from benchmark.methods.base import Context, Meter
     from benchmark.training.loop import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,21 +60,6 @@ STUDY: dict[str, Any] = {
         "table8": {"kind": "unlearning", "cells": ["digits/convnet/class-8"], "methods": ["ft"]},
     },
 }
-
-
-class Ended:
-    """A run that has ended: its status, weights and files, and the parts that its last start loaded, by stage."""
-
-    def __init__(self, folder: Path, status: str, job: Any, starts: int, pauses: int):
-        import pandas as pd
-
-        self.status, self.starts, self.pauses = status, starts, pauses
-        self.trainer, self.loaded = job.trainer, job.loaded
-        self.weights = {key: value.clone() for key, value in job.trainer.model.state_dict().items()}
-        self.samples = pd.read_parquet(folder / paths.SAMPLES)
-        self.history = pd.read_parquet(folder / paths.HISTORY)
-        self.measured = self.history.drop(columns=CLOCKS)
-        self.record = json.loads((folder / paths.RUN).read_text(encoding="utf-8"))
 
 
 class Project:
@@ -109,26 +94,17 @@ class Project:
     def name(self, method: str, scenario: str = "random-10", trial: int = 0) -> str:
         return str(RunName("digits", "convnet", "" if method == "original" else scenario, method, trial))
 
-    def run(self, study: Study, name: str, stops: tuple[int, ...] = ()) -> Ended:
-        """Do a run in this process, stopping it at each pause in ``stops`` and starting it again.
+    def run(self, study: Study, name: str, stops: tuple[int, ...] = ()) -> Any:
+        """Do a run in this process, as `run_watched` does; return how it ended, with its history and record."""
+        import pandas as pd
 
-        Pauses are counted from 1 over all starts: one after every step, and at an epoch's last after its evaluation.
-        """
-        import torch
+        from benchmark.contract.miniature import run_watched
 
-        from benchmark.training.loop import Interrupted
-
-        remaining, passed, starts = list(stops), 0, 0
-        while True:
-            starts += 1
-            job = self.job(study, name, remaining.pop(0) - passed if remaining else None)
-            try:
-                status = job.go()
-            except Interrupted:
-                passed += job.pauses
-                torch.manual_seed(starts)  # a new process does not have this one's random state
-                continue
-            return Ended(run_folder(study, name), status, job, starts, passed + job.pauses)
+        ended, folder = run_watched(study, name, stops), run_folder(study, name)
+        record = json.loads((folder / paths.RUN).read_text(encoding="utf-8"))
+        history = pd.read_parquet(folder / paths.HISTORY)
+        measured = history.drop(columns=CLOCKS)
+        return SimpleNamespace(**ended._asdict(), record=record, history=history, measured=measured)
 
     def run_all(self, study: Study) -> None:
         """Do the runs of a study that have not been done, Originals first."""
@@ -139,44 +115,16 @@ class Project:
                 self.run(study, str(run.name))
 
     def job(self, study: Study, name: str, stop_at: int | None = None) -> Any:
-        """Return a job that is told to stop at one of its pauses, and records its trainer and what this loads.
+        """Return a job that is told to stop at one of its pauses."""
+        from benchmark.contract.miniature import Watched
 
-        At 0 it raises StopIteration before its first step.
-        """
-        from benchmark.training.job import Job
-
-        class Watched(Job):
-            def __init__(self, *arguments: Any) -> None:
-                super().__init__(*arguments)
-                self.pauses, self.loaded = 0, []
-
-            def _context(self, stage: int, meter: Meter) -> Context:
-                context, parts = super()._context(stage, meter), []
-                load = context.load
-                context.load = lambda part, generator: parts.append(part) or load(part, generator)
-                self.loaded.append(parts)
-                return context
-
-            def _trainer(self, *arguments: Any) -> Trainer:
-                self.trainer = super()._trainer(*arguments)
-                if stop_at == 0:
-                    raise StopIteration
-                return self.trainer
-
-            def _pause(self, trainer: Trainer) -> None:
-                self.pauses += 1
-                if self.pauses == stop_at:
-                    signal.raise_signal(signal.SIGTERM)
-                super()._pause(trainer)
-
-        run = study.run(name)
-        keep = paths.run(run.pool_path) / paths.MODEL if run.name in study.runs_with_weights else None
-        return Watched(study, run, "a test", keep)
+        return Watched(study, name, stop_at)
 
     def start(self, study: Study, name: str) -> Trainer:
         """Return a trainer at its first step; nothing of the run stays on disk."""
-        job = self.job(study, name, stop_at=0)
-        with contextlib.suppress(StopIteration):
+        job = self.job(study, name)
+        stopped = patch("benchmark.training.loop.Trainer.train", side_effect=StopIteration)
+        with stopped, contextlib.suppress(StopIteration):
             job.go()
         job.checkpoint.remove()
         return job.trainer

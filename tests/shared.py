@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from tests.project import Ended, Project
+from tests.project import Project
 
 
 class Shared:
@@ -14,9 +14,9 @@ class Shared:
 
     def __init__(self, root: Path):
         self.project = Project(root)
-        self._ended: dict[tuple[Any, ...], Ended] = {}
+        self._ended: dict[tuple[Any, ...], Any] = {}
 
-    def run(self, *name: Any, **unlearning: Any) -> Ended:
+    def run(self, *name: Any, **unlearning: Any) -> Any:
         """Return an ended run with what it loaded; arguments are as in `Project.name` and `Project.unlearning`."""
         unlearning = {"epochs": 2, **unlearning}  # the study's own number
         key = (name, *sorted(unlearning.items()))

@@ -59,6 +59,7 @@ class Ended(NamedTuple):
     weights: dict[str, torch.Tensor]
     loaded: list[tuple[int, Part]]
     trainer: Trainer
+    starts: int
     pauses: int
 
     def same(self, other: Ended) -> bool:
@@ -67,14 +68,16 @@ class Ended(NamedTuple):
         return self.samples.equals(other.samples) and same_weights
 
 
-class _Watched(Job):
-    """A job that is asked to stop at one of its pauses, and records what its training loads."""
+class Watched(Job):
+    """A job that is asked to stop at one of its pauses, and records what its training loads, with its stage."""
 
-    def __init__(self, study: Study, name: str, stop: int | None, loaded: list[tuple[int, Part]]) -> None:
+    def __init__(self, study: Study, name: str, stop: int | None = None) -> None:
         run = study.run(name)
-        keep = paths.run(run.pool_path) / paths.MODEL if run.name.is_original else None
+        kept = run.name.is_original or run.name in study.runs_with_weights
+        keep = paths.run(run.pool_path) / paths.MODEL if kept else None
         super().__init__(study, run, "test", keep)
-        self.stop, self.loaded, self.pauses = stop, loaded, 0
+        self.stop, self.pauses = stop, 0
+        self.loaded: list[tuple[int, Part]] = []
 
     def _context(self, stage: int, meter: Meter) -> Context:
         context = super()._context(stage, meter)
@@ -96,6 +99,29 @@ class _Watched(Job):
         if self.pauses == self.stop:
             self._stop = signal.SIGTERM
         super()._pause(trainer)
+
+
+def run_watched(study: Study, name: str, stops: Sequence[int] = (), seed: int = 0) -> Ended:
+    """Do a run, stopped at the pauses ``stops`` and resumed; ``seed`` seeds the global generators.
+
+    Pauses are counted from 1 over all starts: one after every step, and at an epoch's last after its evaluation.
+    """
+    loaded: list[tuple[int, Part]] = []
+    remaining, starts, pauses = list(stops), 0, 0
+    while True:
+        for set_seed in (random.seed, torch.manual_seed, np.random.seed):  # a new process does not have this one's
+            set_seed(seed + pauses)
+        starts += 1
+        job = Watched(study, name, remaining.pop(0) - pauses if remaining else None)
+        job.loaded = loaded
+        try:
+            status = job.go()
+        except Interrupted:
+            pauses += job.pauses
+            continue
+        samples = records.frame(study, study.run(name), paths.SAMPLES)
+        weights = {key: value.clone() for key, value in job.trainer.model.state_dict().items()}
+        return Ended(status, samples, weights, loaded, job.trainer, starts, pauses + job.pauses)
 
 
 @dataclass(frozen=True)
@@ -126,22 +152,7 @@ class MethodTest:
 
     def run(self, method: str = "", scenario: str = CELL.scenario, stops: Sequence[int] = (), seed: int = 0) -> Ended:
         """Do a run, stopped at the pauses ``stops`` and resumed; ``seed`` seeds the global generators."""
-        name = str(self.resolved(scenario, method).name)
-        loaded: list[tuple[int, Part]] = []
-        remaining, pauses = list(stops), 0
-        while True:
-            random.seed(seed + pauses)
-            torch.manual_seed(seed + pauses)
-            np.random.seed(seed + pauses)
-            job = _Watched(self.study, name, remaining.pop(0) - pauses if remaining else None, loaded)
-            try:
-                status = job.go()
-            except Interrupted:
-                pauses += job.pauses
-                continue
-            samples = records.frame(self.study, self.study.run(name), paths.SAMPLES)
-            weights = {key: value.clone() for key, value in job.trainer.model.state_dict().items()}
-            return Ended(status, samples, weights, loaded, job.trainer, pauses + job.pauses)
+        return run_watched(self.study, str(self.resolved(scenario, method).name), stops, seed)
 
 
 @contextlib.contextmanager
@@ -160,7 +171,7 @@ def miniature(method: str, plugins: Sequence[str] = ()) -> Iterator[MethodTest]:
             for scenario in (CELL.scenario, STAGES):
                 split(study, CELL.dataset, scenario, 0)
             test = MethodTest(study, name)
-            _Watched(study, str(study.run_name(CELL, ORIGINAL, 0)), None, []).go()
+            Watched(study, str(study.run_name(CELL, ORIGINAL, 0))).go()
             yield test
 
 

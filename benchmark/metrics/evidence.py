@@ -16,7 +16,7 @@ from benchmark.names import DIVERGED, RETRAIN, Cell, Scenario
 
 @dataclass(frozen=True)
 class Evidence:
-    """The frames that claims are computed from: those that `benchmark.results` gathers, and those of theory tables."""
+    """The frames that claims are computed from: gathered results, theory tables, and the paper's ``printed`` means."""
 
     metrics: pd.DataFrame
     history: pd.DataFrame
@@ -24,6 +24,7 @@ class Evidence:
     theory: pd.DataFrame = field(default_factory=pd.DataFrame)
     distances: pd.DataFrame = field(default_factory=pd.DataFrame)
     embeddings: pd.DataFrame = field(default_factory=pd.DataFrame)
+    printed: pd.DataFrame = field(default_factory=pd.DataFrame)
     margin: float = 1.0  # in points, or per cent of a distance: how far beyond the noise still counts as equal
 
     def cells(self, kind: str) -> list[Cell]:

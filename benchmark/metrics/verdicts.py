@@ -17,6 +17,7 @@ import pandas as pd
 from benchmark.metrics.bootstrap import Estimate, estimate, holm, trials_needed
 from benchmark.metrics.claims import CLAIMS
 from benchmark.metrics.claims.claim import Claim, Tested
+from benchmark.metrics.claims.printed import first_method, printed_values
 from benchmark.metrics.evidence import Evidence
 from benchmark.names import DIVERGED
 
@@ -25,7 +26,7 @@ PRIMARY, EXPLORATORY = "primary", "exploratory"
 SIGNIFICANT = 0.05
 
 COLUMNS = ["claim", "family", "text", "where", "place", "subject", "value", "low", "high", "unit", "trials", "p"]
-COLUMNS += ["p_holm", "verdict", "after_holm", "sd", "trials_needed", "remark"]
+COLUMNS += ["p_holm", "verdict", "after_holm", "sd", "trials_needed", "paper", "remark"]
 
 
 def verdicts(evidence: Evidence, claims: Iterable[Claim] | None = None) -> pd.DataFrame:
@@ -36,14 +37,16 @@ def verdicts(evidence: Evidence, claims: Iterable[Claim] | None = None) -> pd.Da
     tests of its family. The ``verdict`` is reproduced where the interval lies above zero, not reproduced where it lies
     below, else undecided, as where a method that is compared diverged in some trial; ``after_holm`` is the same by the
     corrected p-value. ``sd`` is that of a single trial, and ``trials_needed`` how many would show a difference of that
-    size in four studies of five. In ``subject`` and ``remark`` names of methods and settings stand between backticks.
+    size in four studies of five. ``paper`` is the formula's value on the means that the paper prints, where it prints
+    such a cell. In ``subject`` and ``remark`` names of methods and settings stand between backticks.
     """
     rows: list[dict[str, Any]] = []
     diverged = "status" in evidence.metrics and bool((evidence.metrics["status"] == DIVERGED).any())
     for claim in CLAIMS if claims is None else claims:
         named = {"claim": claim.key, "family": PRIMARY if claim.primary else EXPLORATORY}
         named |= {"text": claim.text, "where": claim.where}
-        tests = [named | _row(tested) for tested in claim.find(evidence)]
+        printed = printed_values(claim, evidence)
+        tests = [named | _row(tested, printed) for tested in claim.find(evidence)]
         needs = f"needs {claim.needs}" + ", in runs that did not diverge" * diverged
         rows += tests or [named | {"verdict": UNTESTED, "remark": needs}]
     table = pd.DataFrame(rows, columns=COLUMNS)
@@ -53,9 +56,10 @@ def verdicts(evidence: Evidence, claims: Iterable[Claim] | None = None) -> pd.Da
     return table.assign(after_holm=np.where(table["verdict"] == UNTESTED, UNTESTED, corrected))
 
 
-def _row(tested: Tested) -> dict[str, Any]:
+def _row(tested: Tested, printed: dict[tuple[str, str], float]) -> dict[str, Any]:
     result = estimate(tested.statistic, tested.trials)
     row = {"place": str(tested.cell), "subject": tested.subject, "unit": tested.unit} | asdict(result)
+    row["paper"] = printed.get((row["place"], first_method(tested.subject)), math.nan)
     verdict = REPRODUCED if result.low > 0 else NOT_REPRODUCED if result.high < 0 else UNDECIDED
     row |= {"verdict": verdict, "remark": _remark(tested, result)}
     row["trials_needed"] = trials_needed(result.value, result.sd) if result.sd > 0 and result.value else math.nan

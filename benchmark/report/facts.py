@@ -65,6 +65,20 @@ def values(frame: pd.DataFrame, column: str) -> str:
     return " and ".join(distinct(frame, column))
 
 
+def precision(metrics: pd.DataFrame) -> str:
+    """Say in which precision runs were computed, and of which methods, or how many of their runs, in another one."""
+    if "precision" not in metrics or metrics["precision"].isna().all():
+        return ""
+    usual, *others = metrics["precision"].value_counts().index
+    totals = metrics["method"].value_counts()
+    text = f"Computed in {usual}"
+    for other in others:
+        counts = metrics.loc[metrics["precision"] == other, "method"].value_counts(sort=False)
+        shares = {name: "" if n == totals[name] else f" ({n} of {totals[name]} runs)" for name, n in counts.items()}
+        text += f", but in {other}: " + ", ".join(method_label(name) + share for name, share in shares.items())
+    return text
+
+
 def tuned(study: Study, cells: Sequence[Cell] = (), methods: Iterable[str] = ()) -> str:
     """Say that hyperparameters were tuned with what a user who unlearns does not have, and which were not tuned.
 

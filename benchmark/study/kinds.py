@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from benchmark import paths
 from benchmark.errors import BadInput
@@ -57,13 +58,18 @@ class Kind:
         return self.runs in (_first_trial, _searched)
 
     @property
+    def reported_files(self) -> list[Path]:
+        """The file ``reported``, if there is one."""
+        return [path for path in [paths.REPORTED / (self.reported or "")] if path.is_file()]
+
+    @property
     def reported_cells(self) -> set[str]:
         """The cells for which the paper prints numbers, as dataset/arch/scenario."""
-        path = paths.REPORTED / (self.reported or "")
-        if not path.is_file():
-            return set()
-        with path.open(encoding="utf-8", newline="") as lines:
-            return {f"{row['dataset']}/{row['arch']}/{row['scenario']}" for row in csv.DictReader(lines)}
+        cells: set[str] = set()
+        for path in self.reported_files:
+            with path.open(encoding="utf-8", newline="") as lines:
+                cells |= {f"{row['dataset']}/{row['arch']}/{row['scenario']}" for row in csv.DictReader(lines)}
+        return cells
 
 
 def _run_names(
@@ -223,7 +229,13 @@ KINDS = {
         ),
         "theory": Kind("the quantities of Theorem 1 and Lemma 1, measured", _listed, derives=VIEWS),
         "hyperparameters": Kind("every setting of every method", _first_trial, shows_results=False),
-        "claims": Kind("the paper's claims, with verdicts", by_epoch=True, from_gathered=True, uses_margin=True),
+        "claims": Kind(
+            "the paper's claims, with verdicts",
+            by_epoch=True,
+            reported="unlearning.csv",
+            from_gathered=True,
+            uses_margin=True,
+        ),
         "verdicts": Kind(
             "the claims in summary: how many verdicts of each kind", by_epoch=True, from_gathered=True, uses_margin=True
         ),

@@ -83,6 +83,8 @@ class PlannedStudy(ResolvedStudy):
             drawn += [sha256(paths.REPORTED / str(kind.reported)), self.margin]
         elif kind.uses_margin and self.margin != type(self).model_fields["margin"].default:
             drawn.append(self.margin)
+        if kind.from_gathered:
+            drawn += [sha256(file) for file in kind.reported_files]
         if output.kind == "search":
             drawn.append(digest(self.tuned_file))
         elif self.includes_tuned:  # a caption says with which images, and what was not tuned, or otherwise

@@ -109,8 +109,8 @@ class StudyFiles:
         if kind.of_studies:
             return study.gathered_by(output)
         if kind.from_gathered:
-            return [*self.gathered, *self.pool]
-        reported = [paths.REPORTED / str(kind.reported)] if output in study.versus_tables else []
+            return [*self.gathered, *self.pool, *kind.reported_files]
+        reported = kind.reported_files if output in study.versus_tables else []
         cells = [Cell.parse(cell) for cell in study.output(output).cells]
         originals = [study.run(RunName(cell.dataset, cell.arch, "", ORIGINAL, 0)) for cell in cells]
         runs = {run.pool_path: run for run in originals if run.pool_path in self._at}  # they show which runs collapsed

@@ -7,6 +7,7 @@ import pytest
 from benchmark.metrics.bootstrap import trials_needed
 from benchmark.metrics.claims import CLAIMS
 from benchmark.metrics.evidence import Trials, leaders
+from benchmark.metrics.reported import reported_means
 from benchmark.metrics.verdicts import NOT_REPRODUCED, PRIMARY, REPRODUCED, UNDECIDED, UNTESTED
 from benchmark.names import Cell
 from tests.metrics.made_up import CLOSE, retrain, rows_of, runs
@@ -228,13 +229,16 @@ def test_at_equal_computation_the_longest_run_that_costs_no_more_is_compared():
         retrain(),
         runs("ft", 6.0, cost=3.0),
         runs("neggrad-plus", 5.0, cost=6.0),
+        runs("not", 4.0, cost=6.0),
         runs("coun", 2.0, cost=6.0),
         runs("coun@epochs=20", 7.0, cost=3.0),
         runs("coun@epochs=10", 9.0, cost=1.5),
     ).set_index("subject")
     assert rows.loc["`coun@epochs=20` at 100 % of the cost of `ft`", "verdict"] == NOT_REPRODUCED
     assert rows.loc["`coun` at 100 % of the cost of `neggrad-plus`", "verdict"] == REPRODUCED
-    # At equal cost the claim about the term compares the same two runs, and they are not counted twice.
+    # CoUn and the nearest of the others are compared by the claim that CoUn is nearest, and not counted twice.
+    assert "`coun` at 100 % of the cost of `not`" not in rows.index
+    # At equal cost the claim about the term compares the same two runs as well.
     equal = rows_of("budget", retrain(), runs("ft", 6.0, cost=6.0), runs("coun", 2.0, cost=6.0))
     assert not equal["value"].notna().any()
     # The cost of a run that diverged ends where it did, and says nothing of what the others cost.
@@ -245,3 +249,26 @@ def test_at_equal_computation_the_longest_run_that_costs_no_more_is_compared():
     rows = rows_of("budget", retrain(), runs("ft", 6.0, cost=5.0), coun, shorter, another)
     assert list(rows["subject"]) == ["`coun@epochs=20` at 80 % of the cost of `ft`"]
     assert list(rows["verdict"]) == [NOT_REPRODUCED]
+
+
+def test_claims_of_means_are_computed_from_the_printed_means_too():
+    ours = pd.concat([retrain(), *(runs(name, 8.0) for name in ("ft", "neggrad-plus", "coun"))])
+    slim = ours.assign(arch="resnet18-w16-s2")
+    table = rows_of("", slim, printed=reported_means()).set_index("claim")
+    # Table 3: FT's gap is 1.66 and CoUn's 0.40; NegGrad+'s is 3.26 by its means, though 0.90 is printed.
+    assert table.loc["best", "paper"] == pytest.approx(1.66 - 0.40, abs=0.01)
+    assert table.loc["term", "paper"] == pytest.approx(1.66 - 0.40, abs=0.01)
+    assert table.loc["ft-worst", "paper"] == pytest.approx(1.66 - 3.26, abs=0.01)
+    assert table.loc[["budget", "directions"], "paper"].isna().all()
+    # The paper has no such network, or no numbers were given.
+    assert rows_of("", ours.assign(arch="convnet"), printed=reported_means())["paper"].isna().all()
+    assert rows_of("", ours)["paper"].isna().all()
+
+
+def test_the_printed_gain_by_cl_is_that_of_the_same_method():
+    scenarios, methods = ("random-10", "random-50"), ("ft", "not", "coun", "not+cl")
+    frames = [retrain(scenario=scenario) for scenario in scenarios]
+    frames += [runs(method, 5.0, scenario=scenario) for scenario in scenarios for method in methods]
+    rows = rows_of("growth", *frames, printed=reported_means()).set_index("subject")
+    # Figure 4 prints 43.3 % and 73.1 % for NoT.
+    assert rows.loc["`not` with the term, compared with random 10 %", "paper"] == pytest.approx(73.1 - 43.3, abs=2.0)

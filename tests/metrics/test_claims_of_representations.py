@@ -163,8 +163,10 @@ def test_distances_to_centroids_are_scaled_and_compared_with_retrains():
     # Over the largest distance, 10, FT is off by 10 % and CoUn by 40 % at one of three centroids.
     truck = distances("class-truck", ["truck"], {"retrain": 0.0, "ft": 1.0, "coun": 4.0})
     rows = rows_of("centroids", *frames, distances=truck)
-    assert list(rows["subject"]) == ["truck: against `ft`", "truck: `coun` and Retrain"] * 2
-    assert list(rows["unit"][::2]) == ["% of the largest distance", "% of the mean distance"]
+    assert list(rows["subject"]) == ["truck: against `ft`", "truck: `coun` and Retrain"]
+    assert set(rows["unit"]) == {"% of the largest distance"}
+    # Table 4 itself has CoUn 1.67 % away from Retrain: so much is allowed beyond the noise, which is small here.
+    assert rows["value"][1] == pytest.approx(1.67 - 40.0 / 3, abs=0.5)
     assert rows["value"][0] == pytest.approx((10.0 - 40.0) / 3, abs=0.5) and set(rows["verdict"]) == {NOT_REPRODUCED}
     # Without the distances of a diverged run, whether missing or NaN, nothing is decided.
     with_diverged = [frame.assign(status="finished") for frame in frames]
@@ -173,23 +175,20 @@ def test_distances_to_centroids_are_scaled_and_compared_with_retrains():
     for remaining in (truck[~diverged], truck.assign(distance=truck["distance"].where(~diverged))):
         rows = rows_of("centroids", *with_diverged, distances=remaining)
         assert set(rows["verdict"]) == {UNDECIDED} and set(rows["remark"]) == {"diverged: `coun` in 1"}
-    # Where all classes are forgotten, the class of Table 4 stands beside all; a class has no distance to itself.
+    # Where all classes are forgotten, the class of Table 4 is compared; a class has no distance to itself.
     trucks = distances("random-10", ["truck"], {"retrain": 0.0, "ft": 4.0, "coun": 1.0})
     rest = distances("random-10", ["ship", "dog"], {"retrain": 0.0, "ft": 1.0, "coun": 1.0})
     rows = rows_of("centroids", *frames, distances=pd.concat([truck, trucks, rest], ignore_index=True))
-    random = rows[(rows["place"] == "cifar10/resnet18/random-10") & (rows["unit"] == "% of the largest distance")]
-    assert list(random["subject"][::2]) == ["truck: against `ft`", "all classes: against `ft`"]
-    # Three of eight distances are of trucks; in the others FT and CoUn are equally far off.
-    assert list(random["value"][::2]) == pytest.approx([30.0 / 3, 30.0 / 8], abs=0.5)
+    random = rows[rows["place"] == "cifar10/resnet18/random-10"].set_index("subject")["value"]
+    assert random["truck: against `ft`"] == pytest.approx(30.0 / 3, abs=0.5)
     # A class that another cell forgets is named where its samples are among those compared, and only there.
     ships = [frame.assign(scenario="class-ship") for frame in frames[::2]]
     ship = distances("class-ship", ["ship"], {"retrain": 0.0, "ft": 1.0, "coun": 4.0})
     two = rows_of("centroids", *frames, *ships, distances=pd.concat([truck, ship, trucks, rest], ignore_index=True))
     against = two[two["subject"].str.endswith(": against `ft`")].groupby("place")["subject"].unique()
     classes = {place.split("/")[2]: [text.split(":")[0] for text in texts] for place, texts in against.items()}
-    assert classes == {"class-truck": ["truck"], "class-ship": ["ship"], "random-10": ["ship, truck", "all classes"]}
-    subjects = rows_of("centroids", *frames[1::2], distances=trucks)["subject"]
-    assert list(subjects) == ["all classes: against `ft`", "all classes: `coun` and Retrain"] * 2
+    assert classes == {"class-truck": ["truck"], "class-ship": ["ship"], "random-10": ["ship, truck"]}
+    assert set(rows_of("centroids", *frames[1::2], distances=trucks)["verdict"]) == {UNTESTED}
 
 
 def test_clusters_of_forget_samples_are_compared_on_the_maps_of_two_views():

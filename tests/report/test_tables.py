@@ -153,6 +153,15 @@ def test_one_original_is_the_same_in_all_trials_and_a_resampled_one_within_a_tri
     assert bool(facts.apart(SimpleNamespace(resample=resample), runs)) == warned
 
 
+def test_the_caption_names_the_methods_whose_runs_have_another_precision_than_most() -> None:
+    runs = pd.DataFrame({"method": ["retrain", "retrain", "ft", "ft", "not", "not"], "precision": "bfloat16"})
+    assert facts.precision(runs) == "Computed in bfloat16"
+    runs.loc[[3, 4, 5], "precision"] = "float32"
+    mixed = pd.concat([runs, runs[:2]], ignore_index=True)
+    assert facts.precision(mixed) == "Computed in bfloat16, but in float32: FT (1 of 2 runs), NoT"
+    assert facts.precision(runs.drop(columns="precision")) == ""
+
+
 def test_the_best_epoch_is_called_an_oracle(study) -> None:
     write_gaps(study, {})
     best = changed(report_epoch="best", figures={})

@@ -91,8 +91,8 @@ def test_rankings_are_compared_pair_by_pair() -> None:
     data = pd.DataFrame({**keys, "ours": [0.0, 2.0, 3.0, 1.0], "reported": [0.0, 3.0, 2.0, 1.0], "difference": 0.0})
     ranks = versus_table.ranking(data)
     # Two pairs are in order, one is flipped; Retrain is no method.
-    assert (ranks.tau, ranks.pairs) == (pytest.approx(1 / 3), 3)
-    assert list(ranks.flipped.values()) == [[("ft", "not")]]
+    assert (ranks["order"].mean(), len(ranks)) == (pytest.approx(1 / 3), 3)
+    assert ranks.loc[ranks["order"] < 0, ["method", "method_other"]].to_numpy().tolist() == [["ft", "not"]]
 
 
 def test_the_margin_of_the_study_determines_comparisons_alone(study) -> None:

@@ -41,7 +41,8 @@ class Tested(NamedTuple):
 class Claim(NamedTuple):
     """One of the paper's claims, in a sentence, and ``find``, which yields a test in each cell that allows one.
 
-    Claims of the paper's abstract are ``primary``; the others are exploratory.
+    Claims of the paper's abstract are ``primary``; the others are exploratory. Those ``of_means`` take nothing but the
+    means that Tables 2, 3, 7, 9 and 10 print, and can be tested on these too: `benchmark.metrics.claims.printed`.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Claim(NamedTuple):
     find: Callable[[Evidence], Iterator[Tested]]
     needs: str
     primary: bool = False
+    of_means: bool = False
 
 
 def lead(trials: Trials, ours: list[str], others: list[str]) -> Statistic:

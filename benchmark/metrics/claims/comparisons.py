@@ -13,6 +13,7 @@ import pandas as pd
 from benchmark.metrics.bootstrap import Statistic
 from benchmark.metrics.claims.claim import BASES, FURTHER, MAIN, OTHERS, OURS, Tested, against, lead, signed, within
 from benchmark.metrics.evidence import Evidence, Trials, in_cell
+from benchmark.metrics.gaps import summarise
 from benchmark.names import DIVERGED, MethodName
 
 NEAR = 1.5  # a temperature within this factor of the paper's counts as near it
@@ -72,18 +73,21 @@ def matching_variants(runs: pd.DataFrame, base: str, added: str) -> tuple[list[s
 def _budget(runs: pd.DataFrame) -> Pairs:
     """Compare each main method with ours, at the largest number of epochs that costs no more.
 
-    Where that is the run by which `_with_term` judges the method, it is not counted again.
+    Where `_with_term` or `best` compares the same two runs, they are not counted again.
     """
     whole = runs[runs["status"] != DIVERGED] if "status" in runs else runs  # a run that diverges stops early
     costs = whole.groupby("method")["pflops_executed"].mean()
     names = map(MethodName.parse, costs.index)
     ours = costs[[name.head == OURS and dict(name.settings).keys() <= {"epochs"} for name in names]]
+    rivals = summarise(runs).set_index("method")["avg_gap"].reindex(OTHERS).dropna()
     for other in [method for method in OTHERS if method in costs]:
         affordable = ours[ours <= BUDGET * costs[other]]
         if len(affordable):
             share = 100 * affordable.max() / costs[other]
             longest = str(affordable.idxmax())
             if other in BASES and longest == MethodName(other, True, ()).head:
+                continue
+            if longest == OURS and other == rivals.idxmin():
                 continue
             yield [longest], [other], f"`{longest}` at {share:.0f} % of the cost of `{other}`"
 

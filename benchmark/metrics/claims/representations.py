@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,8 @@ from benchmark.metrics.compactness import silhouette
 from benchmark.metrics.evidence import Evidence, Trials, in_cell, trials_with
 from benchmark.metrics.gaps import CELL
 from benchmark.names import RETRAIN, RUN_KEYS, Cell, Scenario
+
+PRINTED = 100 * (0.03 + 0.00 + 0.02) / 3  # per cent: CoUn's distances from Retrain's in Table 4
 
 
 def predictions(evidence: Evidence) -> Iterator[Tested]:
@@ -31,9 +34,9 @@ def predictions(evidence: Evidence) -> Iterator[Tested]:
 def centroids(evidence: Evidence) -> Iterator[Tested]:
     """By how much less our distances to centroids of other classes differ from Retrain's than FT's do.
 
-    The samples are of the classes that the study forgets as a whole, as in Table 4, and, where samples of every class
-    are forgotten, of all classes. A run's distances of one class of samples are divided by their largest or by their
-    mean: the paper does not say which.
+    The samples are of the classes that the study forgets as a whole, as in Table 4. A run's distances of one class of
+    samples are divided by their largest; the paper does not say by what. Its own distances of CoUn differ from
+    Retrain's by `PRINTED` on average, so no smaller difference is asked for.
     """
     rows = evidence.distances
     if rows.empty:
@@ -41,15 +44,12 @@ def centroids(evidence: Evidence) -> Iterator[Tested]:
     rows = rows[rows["label"] != rows["centroid"]]
     distances = rows.groupby([*RUN_KEYS, "label"])["distance"]
     of_forgotten = rows["label"].isin([Scenario(cell.scenario).class_name for cell in evidence.cells("class")])
-    for divisor, name in (("max", "largest"), ("mean", "mean")):
-        unit = f"% of the {name} distance"
-        scaled = rows.assign(value=100 * rows["distance"] / distances.transform(divisor))
-        for cell in [*evidence.cells("class"), *evidence.cells("random")]:
-            forgotten = in_cell(scaled[of_forgotten], cell)
-            class_names = ", ".join(sorted(forgotten["label"].unique()))
-            yield from _nearer_than_ft(evidence, cell, forgotten, "centroid", unit, f"{class_names}: ")
-        for cell in evidence.cells("random"):
-            yield from _nearer_than_ft(evidence, cell, scaled, "centroid", unit, "all classes: ")
+    scaled = rows.assign(value=100 * rows["distance"] / distances.transform("max"))[of_forgotten]
+    as_printed = replace(evidence, margin=max(evidence.margin, PRINTED))
+    for cell in [*evidence.cells("class"), *evidence.cells("random")]:
+        class_names = ", ".join(sorted(in_cell(scaled, cell)["label"].unique()))
+        unit = "% of the largest distance"
+        yield from _nearer_than_ft(as_printed, cell, scaled, "centroid", unit, f"{class_names}: ")
 
 
 def _nearer_than_ft(
@@ -112,17 +112,25 @@ def compactness(evidence: Evidence) -> Iterator[Tested]:
 
 
 def lemma(evidence: Evidence) -> Iterator[Tested]:
-    """By how much more of the forget than of the retain images have views far apart, averaged over distances."""
+    """By how much more of the forget than of the retain images have views far apart, averaged over distances.
+
+    The subject has the other methods' values: the lemma is about CoUn, but may hold without its term.
+    """
     theory = evidence.theory
     if theory.empty:
         return
     columns = [column for column in theory if str(column).startswith("r_")]
-    for key, rows in theory[theory["method"] == OURS].groupby(CELL, sort=False):
-        rows = rows.drop_duplicates(["trial", "group"])  # two tables may include the same runs
-        means = rows.assign(r=rows[columns].mean(axis=1)).pivot(index="trial", columns="group", values="r").dropna()
-        if len(means):
-            differences = (100 * (means["forget"] - means["retain"])).to_numpy(dtype=float)
-            subject = f"mean over ε = {', '.join(str(column)[2:] for column in columns)}"
+    distances = f"mean over ε = {', '.join(str(column)[2:] for column in columns)}"
+    for key, rows in theory.groupby(CELL, sort=False):
+        rows = rows.drop_duplicates(["method", "trial", "group"])  # two tables may include the same runs
+        rates = rows.assign(r=100 * rows[columns].mean(axis=1))
+        means = rates.pivot(index=["method", "trial"], columns="group", values="r").dropna()
+        by_method = dict(list((means["forget"] - means["retain"]).groupby("method")))
+        if OURS in by_method:
+            ours = by_method.pop(OURS).droplevel("method")
+            others = ", ".join(f"{values.mean():.2f} of `{method}`" for method, values in by_method.items())
+            subject = f"`{OURS}`, {distances}" + f"; {others.replace('-', '−')}" * bool(others)
             diverged = trials_with(rows, "diverged", True, [OURS])
-            collapsed = trials_with(rows[rows["trial"].isin(means.index)], "collapsed", True, [OURS])
-            yield Tested(Cell(*key), subject, mean_of(differences), len(means), diverged, collapsed, "% of images")
+            collapsed = trials_with(rows[rows["trial"].isin(ours.index)], "collapsed", True, [OURS])
+            statistic = mean_of(ours.to_numpy(dtype=float))
+            yield Tested(Cell(*key), subject, statistic, len(ours), diverged, collapsed, "% of images")

@@ -7,17 +7,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark import paths
 from benchmark.metrics.evidence import Evidence
+from benchmark.metrics.reported import reported_means
 from benchmark.metrics.verdicts import EXPLORATORY, NOT_REPRODUCED, PRIMARY, REPRODUCED, UNDECIDED, UNTESTED, verdicts
 from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.source import Source
-from benchmark.report.style import method_label, readable, short_label, use
+from benchmark.report.style import readable, short_label, use
 from benchmark.report.tables import theory_table
 from benchmark.report.tabular import DASH, THIN, Block, Column, Entry, Row, Table, formula, interval, number
 from benchmark.results import frames
 from benchmark.results.frames import Results
 from benchmark.results.measured import COLLAPSE_TEXT
+from benchmark.study.plan import REPORTED_FILE
 from benchmark.study.study import Study
 
 DECIDED = (REPRODUCED, NOT_REPRODUCED)
@@ -30,7 +33,8 @@ def tested(results: Results) -> pd.DataFrame:
     tables = [Source.of(study, name, results) for name, table in study.tables.items() if table.kind == "theory"]
     theory = pd.concat([theory_table.numbers(source) for source in tables]) if tables else pd.DataFrame()
     evidence = (results.metrics, results.history, results.predictions, theory, results.distances, results.embeddings)
-    table = verdicts(Evidence(*evidence, margin=results.study.margin))
+    printed = reported_means() if (paths.REPORTED / REPORTED_FILE).is_file() else pd.DataFrame()
+    table = verdicts(Evidence(*evidence, printed, margin=results.study.margin))
     return table.assign(**{column: table[column].map(readable, na_action="ignore") for column in ("subject", "remark")})
 
 
@@ -57,12 +61,13 @@ def build(source: Source) -> Table:
         for _, rows in data.groupby("claim", sort=False)
     ]
     columns = [Column("Where", heads=True), Column("What", heads=True, wrapped=True)]
-    columns += map(Column, ("Value", facts.INTERVAL, "Trials", f"{formula('p')} (Holm)"))
+    columns += map(Column, ("Value", facts.INTERVAL, "The paper", "Trials", f"{formula('p')} (Holm)"))
     columns.append(Column("Verdict", text=True))
     notes = [
         facts.shared(cells),
         "The value is positive if the claim holds; in points of average gap unless another unit is named",
         f"In brackets: {facts.INTERVAL} from resampling the trials, Retrain's included",
+        "The paper: the same formula on its printed means for that dataset and scenario, and a network of full width",
         "Reproduced: the interval is above 0; not reproduced: below 0",
         f"*{THIN}{corrected(data)}",
         _counts(data),
@@ -95,13 +100,15 @@ def _line(row: Any) -> str:
     ends = f"[{row.low:.2f}, {row.high:.2f}]" if np.isfinite(row.low) else "(no interval)"
     verdict = f"{row.verdict}{'*' * is_kept(row)}".ljust(len(NOT_REPRODUCED) + 1)
     value = f"{row.value:7.2f}" if np.isfinite(row.value) else f"{DASH:>7}"
-    return f"{verdict}  {value} {ends:<18}  {row.place}  {_subject(row)}"
+    paper = f"; the paper's means: {row.paper:.2f}" if np.isfinite(row.paper) else ""
+    return f"{verdict}  {value} {ends:<18}  {row.place}  {_subject(row)}{paper}"
 
 
 def _row(row: Any, cells: list[Cell]) -> Row:
     if row.verdict == UNTESTED:
-        return [DASH, row.remark, *[DASH] * 4, row.verdict]
-    numbers = [number(row.value), interval(row.low, row.high), f"{int(row.trials)}", number(row.p_holm, 3)]
+        return [DASH, row.remark, *[DASH] * 5, row.verdict]
+    numbers = [number(row.value), interval(row.low, row.high), number(row.paper)]
+    numbers += [f"{int(row.trials)}", number(row.p_holm, 3)]
     verdict = Entry(row.verdict, bold=row.verdict != UNDECIDED, after="*" * is_kept(row))
     return [short_label(Cell.parse(row.place), cells), _subject(row), *numbers, verdict]
 
@@ -121,7 +128,10 @@ def counted(data: pd.DataFrame) -> dict[str, int]:
 
 
 def _counts(data: pd.DataFrame) -> str:
-    return ", ".join(f"{count} {verdict}" for verdict, count in counted(data).items())
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in counted(data).items())
+    opposed = data[data["paper"] < 0]["verdict"].value_counts().reindex(DECIDED, fill_value=0)
+    against = [f"{count} of those {verdict}" for verdict, count in opposed.items() if count]
+    return counts + f"; the paper's own means contradict {' and '.join(against)}" * bool(against)
 
 
 def corrected(data: pd.DataFrame) -> str:
@@ -146,6 +156,7 @@ def limits(results: Results, data: pd.DataFrame) -> list[str]:
         if shared
         else "",
         f"{facts.tuned(study)}, once: the intervals do not cover another choice" if study.includes_tuned else "",
+        facts.precision(results.metrics),
         facts.apart(study, results.metrics),
         _left_out(data),
         "The noise floor, for means over as many trials, is treated as exactly known",
@@ -155,10 +166,8 @@ def limits(results: Results, data: pd.DataFrame) -> list[str]:
 
 
 def _left_out(data: pd.DataFrame) -> str:
-    """Say that a pair at equal computation is left out where the claim about the term compares it already."""
+    """Say that pairs at equal computation are left out where a primary claim compares them already."""
     tested = data[(data["claim"] == "budget") & (data["verdict"] != UNTESTED)]
-    ours, ft = method_label("coun"), method_label("ft")
-    with_ft = tested[tested["subject"].str.endswith(f" of {ft}")]
-    if set(tested["place"]) <= set(with_ft["place"]):
+    if tested.empty:
         return ""
-    return f"At equal computation, {ours} and {ft} are compared by the claim that adding CL lowers the average gap"
+    return "Pairs at equal computation are left out where a primary claim compares the same runs"

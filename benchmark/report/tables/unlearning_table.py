@@ -91,7 +91,7 @@ def _notes(source: Source, data: pd.DataFrame, unit: str) -> list[str]:
         facts.tuned(study, source.cells, source.methods),
         facts.leading("average gap", data, trials),
         f"Cost in {unit}, by the paper's counting and as executed",
-        f"Computed in {facts.values(metrics, 'precision')}" if "precision" in metrics else "",
+        facts.precision(metrics),
         facts.apart(study, metrics),
         facts.control(source.controls),
         f"Diverged: {', '.join(diverged)} trials" if diverged else "",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial as bind
-from itertools import combinations
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -82,34 +80,18 @@ def compared(ours: pd.DataFrame, reported: pd.DataFrame, margin: float) -> pd.Da
     return data.assign(difference=difference, low=low, high=high, verdict=verdict)[[*KEYS, *ORDER]]
 
 
-class Ranking(NamedTuple):
-    """How our averages and the paper's order the same methods, pair by pair within cells.
+def ranking(data: pd.DataFrame) -> pd.DataFrame:
+    """Return the pairs of methods that unlearn in each cell of `compared` numbers, ``method`` and ``method_other``.
 
-    Attributes
-    ----------
-    tau : Kendall's rank correlation (tau-a): pairs in the same order less flipped ones, as a share of all ``pairs``;
-        NaN without any.
-    flipped : the flipped pairs by cell.
+    ``order`` is 1 where our averages and the paper's rank a pair alike, -1 where they do not, and 0 at a tie; its mean
+    is Kendall's rank correlation (tau-a).
     """
-
-    tau: float
-    pairs: int
-    flipped: dict[Cell, list[tuple[str, str]]]
-
-
-def ranking(data: pd.DataFrame) -> Ranking:
-    """Return how the averages in `compared` numbers rank the methods that unlearn."""
     candidates = np.array([competes(method) for method in data["method"]], dtype=bool)
-    ranked = data[candidates & data["column"].isin(RANKED) & data["difference"].notna()]
-    score, pairs = 0.0, 0
-    flipped: dict[Cell, list[tuple[str, str]]] = {}
-    for parts, rows in ranked.groupby(CELL, sort=False):
-        for first, second in combinations(rows.itertuples(), 2):
-            order = np.sign((first.ours - second.ours) * (first.reported - second.reported))
-            score, pairs = score + order, pairs + 1
-            if order < 0:
-                flipped.setdefault(Cell(*parts), []).append((first.method, second.method))
-    return Ranking(score / pairs if pairs else np.nan, pairs, flipped)
+    ranked = data[candidates & data["column"].isin(RANKED) & data["difference"].notna()].reset_index(names="place")
+    pairs = ranked.merge(ranked, on=CELL, suffixes=("", "_other"))
+    pairs = pairs[pairs["place"] < pairs["place_other"]]
+    ours, reported = (pairs[value] - pairs[f"{value}_other"] for value in ("ours", "reported"))
+    return pairs.assign(order=np.sign(ours * reported))
 
 
 # --- both numbers, one row per method and column ----------------------------------------------------------------------
@@ -175,24 +157,24 @@ def _rows(data: pd.DataFrame, columns: list[str]) -> list[Row]:
     return rows
 
 
-def _summary(data: pd.DataFrame, columns: list[str], ranks: Ranking) -> Row:
+def _summary(data: pd.DataFrame, columns: list[str], ranks: pd.DataFrame) -> Row:
     """Return how many of a column's differences are within the margin, and how similarly methods rank."""
     entries = []
     for column in columns:
         verdicts = data.loc[data["column"] == column, "verdict"].dropna()
         share = f"{(verdicts == WITHIN).sum()}/{len(verdicts)}" if len(verdicts) else DASH
-        entries.append(f"τ {number(ranks.tau)}" if column in RANKED else share)
+        entries.append(f"τ {number(ranks['order'].mean())}" if column in RANKED else share)
     return ["All", "within", *entries]
 
 
-def _notes(source: Source, data: pd.DataFrame, ranks: Ranking) -> list[str]:
+def _notes(source: Source, data: pd.DataFrame, ranks: pd.DataFrame) -> list[str]:
     trials, margin = source.trials, source.study.margin
     counts = data["verdict"].value_counts()
     oracle = source.study.report_epoch == "best" and source.output.kind == "unlearning"
     flips = [
-        f"{short_label(cell, source.cells)}: " * (len(source.cells) > 1)
-        + ", ".join(f"{method_label(first)} and {method_label(second)}" for first, second in pairs)
-        for cell, pairs in ranks.flipped.items()
+        f"{short_label(Cell(*cell), source.cells)}: " * (len(source.cells) > 1)
+        + ", ".join(f"{method_label(pair.method)} and {method_label(pair.method_other)}" for pair in pairs.itertuples())
+        for cell, pairs in ranks[ranks["order"] < 0].groupby(CELL, sort=False)
     ]
     return [
         f"Ours, {'mean ± standard deviation ' * (trials > 1)}{facts.over(trials)} at the "
@@ -201,7 +183,7 @@ def _notes(source: Source, data: pd.DataFrame, ranks: Ranking) -> list[str]:
         f"{counts.sum()}), outside (*: {counts.get(BEYOND, 0)}), or neither ({counts.get(UNDECIDED, 0)})"
         if counts.sum()
         else "",
-        f"τ: Kendall's rank correlation of the averages, over {ranks.pairs} pairs of methods" if ranks.pairs else "",
+        f"τ: Kendall's rank correlation of the averages, over {len(ranks)} pairs of methods" if len(ranks) else "",
         f"Order flips: {'; '.join(flips)}" if flips else "",
         _slips(source, data),
         facts.incomplete(data, trials),
