@@ -8,6 +8,7 @@ from tests.project import ROOT
 MARKED = "Before\n\n<!-- tables/a.md -->\n{}<!-- end -->\n\nbetween\n\n<!-- tables/b.md -->\n{}<!-- end -->\n"
 SHOWS = (
     "paper_tables/cifar10-fair/table3.md",
+    "paper_tables/cifar10/table3.md",
     "paper_tables/cifar10-small/audit.md",
     "paper_tables/cifar10-fair/search.md",
     "paper_tables/cifar10-small/claims.md",
