@@ -17,8 +17,9 @@ from benchmark.registry import METHODS, WORD
 ORIGINAL = "original"
 RETRAIN = "retrain"
 CL = "+cl"
-# The columns that identify the run of a row of results. Original's rows name the scenario of their cell.
-RUN_KEYS = ["dataset", "arch", "scenario", "method", "trial"]
+# The columns that identify the cell and the run of a row of results. Original's rows name the scenario of their cell.
+CELL_KEYS = ["dataset", "arch", "scenario"]
+RUN_KEYS = [*CELL_KEYS, "method", "trial"]
 # Where a sample comes from: the stored training or test images, or training images that a trial never trains on.
 HELD_OUT = "held-out"
 SPLITS = ("train", "test", HELD_OUT)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.metrics.gaps import CELL, GAPS, summarise
+from benchmark.metrics.gaps import GAPS, summarise
 from benchmark.metrics.reported import reported_means, reported_summary
-from benchmark.names import Scenario
+from benchmark.names import CELL_KEYS, Scenario
 
 COLUMNS = ["table", "scenario", "dataset", "arch", "method", "what", "printed", "recomputed", "note"]
 # The difference of two means printed with two decimals is up to 0.01 off the gap computed before rounding.
@@ -132,5 +132,5 @@ def _cost_slip(row: pd.Series[Any], units: tuple[int, ...], reason: str = "") ->
 
 
 def _slip(row: pd.Series[Any], column: str, recomputed: float, note: str) -> dict[str, Any]:
-    names = {key: row[key] for key in ("table", *CELL, "method")}
+    names = {key: row[key] for key in ("table", *CELL_KEYS, "method")}
     return {**names, "what": column, "printed": round(float(row[column]), 2), "recomputed": recomputed, "note": note}

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.bootstrap import Estimate, Floats, Indices, estimate
-from benchmark.metrics.gaps import CELL, floor_of
+from benchmark.metrics.gaps import floor_of
 from benchmark.metrics.samples import METRICS
-from benchmark.names import DIVERGED, RETRAIN, Cell, Scenario
+from benchmark.names import CELL_KEYS, DIVERGED, RETRAIN, Cell, Scenario
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Evidence:
 
     def cells(self, kind: str) -> list[Cell]:
         """Return the cells of a kind of scenario that have Retrain, in the order of the results."""
-        rows = self.metrics.loc[self.metrics["method"] == RETRAIN, CELL].drop_duplicates()
+        rows = self.metrics.loc[self.metrics["method"] == RETRAIN, CELL_KEYS].drop_duplicates()
         cells = [Cell(*names) for names in rows.itertuples(index=False)]
         return [cell for cell in cells if Scenario(cell.scenario).kind == kind]
 

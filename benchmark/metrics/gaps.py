@@ -14,14 +14,13 @@ import pandas as pd
 
 from benchmark.errors import BadInput
 from benchmark.metrics.samples import METRICS
-from benchmark.names import DIVERGED, ORIGINAL, RETRAIN, RUN_KEYS, RunName
+from benchmark.names import CELL_KEYS, DIVERGED, ORIGINAL, RETRAIN, RUN_KEYS, RunName
 
-CELL = ["dataset", "arch", "scenario"]
 GAPS = [f"{metric}_gap" for metric in METRICS]
 # Of several trials, as `summarise` returns them: mean, standard deviation and gap of each metric.
 STATISTICS = [f"{metric}_{statistic}" for metric in METRICS for statistic in ("mean", "sd", "gap")]
 # Columns of runs and of printed rows that are not costs.
-LABELS = {*CELL, *METRICS, "method", "trial", "table", DIVERGED}
+LABELS = {*CELL_KEYS, *METRICS, "method", "trial", "table", DIVERGED}
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,7 +49,7 @@ def summarise(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
         lacks the reference.
     """
     runs = _checked(metrics)
-    grouped = runs.groupby([*CELL, "method"], sort=False)
+    grouped = runs.groupby([*CELL_KEYS, "method"], sort=False)
     summary = grouped.agg(trials=("trial", "size"), diverged=(DIVERGED, "sum"))
     complete = summary[DIVERGED] == 0
     summary = summary.join(grouped[METRICS].mean().where(complete).add_suffix("_mean"))
@@ -59,7 +58,7 @@ def summarise(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
     summary = summary.join(grouped[costs].mean()).reset_index()
     summary[GAPS] = _distance(summary, [f"{metric}_mean" for metric in METRICS], runs, reference)
     summary["avg_gap"] = summary[GAPS].mean(axis=1, skipna=False)
-    return summary[[*CELL, "method", "trials", DIVERGED, *STATISTICS, "avg_gap", *costs]]
+    return summary[[*CELL_KEYS, "method", "trials", DIVERGED, *STATISTICS, "avg_gap", *costs]]
 
 
 def per_run_gaps(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -88,10 +87,10 @@ def noise_floor(metrics: pd.DataFrame) -> pd.DataFrame:
     """
     runs = _checked(metrics)
     rows = []
-    for cell, trials in runs[runs["method"] == RETRAIN].groupby(CELL, sort=False):
+    for cell, trials in runs[runs["method"] == RETRAIN].groupby(CELL_KEYS, sort=False):
         floor = np.nan if trials[DIVERGED].any() else floor_of(trials[METRICS].to_numpy(dtype=float))
         rows.append((*cell, len(trials), floor))
-    return pd.DataFrame(rows, columns=[*CELL, "trials", "noise_floor"])
+    return pd.DataFrame(rows, columns=[*CELL_KEYS, "trials", "noise_floor"])
 
 
 def floor_of(values: Floats, trials: int | None = None) -> float:
@@ -129,13 +128,16 @@ def average_difference(shares: Floats, reference: Floats) -> float:
 
 def _checked(metrics: pd.DataFrame) -> pd.DataFrame:
     """Return the runs with a boolean column ``diverged`` and Original's scenario as ""; raise `BadInput` on errors."""
-    if missing := [column for column in (*CELL, "method", "trial", *METRICS) if column not in metrics]:
+    if missing := [column for column in (*CELL_KEYS, "method", "trial", *METRICS) if column not in metrics]:
         raise BadInput(f"metrics: column {missing[0]!r} is missing: accepted is a row a run, as `collect` writes them")
     runs = metrics.copy()
-    for column in [*CELL, "method"]:  # plain strings: grouping by categories would bring combinations that never ran
+    for column in [
+        *CELL_KEYS,
+        "method",
+    ]:  # plain strings: grouping by categories would bring combinations that never ran
         runs[column] = runs[column].astype(object).where(runs[column].notna(), "")
     runs[DIVERGED] = (runs["status"] == DIVERGED).to_numpy() if "status" in runs else False
-    twice = runs.duplicated([*CELL, "method", "trial"])
+    twice = runs.duplicated(RUN_KEYS)
     if twice.any():
         name = RunName.of_row(*runs.loc[twice, RUN_KEYS].iloc[0])
         raise BadInput(f"metrics: run {name} is listed twice: accepted is once")
@@ -156,11 +158,11 @@ def _alone(runs: pd.DataFrame) -> pd.Series[bool]:
 
 def _distance(frame: pd.DataFrame, columns: list[str], runs: pd.DataFrame, reference: str) -> Floats:
     """Return the absolute differences, shape (rows, 4), of four columns to the reference's means in the row's cell."""
-    grouped = runs[runs["method"] == reference].groupby(CELL, sort=False)
+    grouped = runs[runs["method"] == reference].groupby(CELL_KEYS, sort=False)
     means = grouped[METRICS].mean().where(grouped[DIVERGED].sum() == 0)
-    cells = pd.MultiIndex.from_frame(frame[CELL])
+    cells = pd.MultiIndex.from_frame(frame[CELL_KEYS])
     lacking = ~cells.isin(means.index) & ~_alone(frame).to_numpy()
     if lacking.any():
-        cell = "/".join(frame.loc[lacking, CELL].iloc[0])
+        cell = "/".join(frame.loc[lacking, CELL_KEYS].iloc[0])
         raise BadInput(f"metrics: cell {cell} has no run of {reference!r}, which its gaps are taken against")
     return np.abs(frame[columns].to_numpy(dtype=float) - means.reindex(cells).to_numpy(dtype=float))

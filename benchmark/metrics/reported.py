@@ -9,9 +9,9 @@ import pandas as pd
 
 from benchmark import paths
 from benchmark.errors import BadInput, unknown
-from benchmark.metrics.gaps import CELL, STATISTICS
+from benchmark.metrics.gaps import STATISTICS
 from benchmark.metrics.samples import METRICS
-from benchmark.names import ALIASES, CL
+from benchmark.names import ALIASES, CELL_KEYS, CL
 
 # The paper's spelling of each method, and this project's: lower case, except for two.
 PRINTED = ("Original", "Retrain", "FT", "NegGrad+", "l1-sparse", "SalUn", "NoT", "CoUn", "BadT", "SSD", "SCRUB", "CU")
@@ -26,7 +26,7 @@ def reported_means() -> pd.DataFrame:
     ``avg_gap`` in points, ``pflops``, and ``implied_epochs`` (NaN where it is unknown how the cost was counted).
     """
     printed = _unlearning().rename(columns={f"{metric}_mean": metric for metric in METRICS}).assign(trial=0)
-    return printed[["table", *CELL, "method", "trial", *METRICS, "avg_gap", "pflops", "implied_epochs"]]
+    return printed[["table", *CELL_KEYS, "method", "trial", *METRICS, "avg_gap", "pflops", "implied_epochs"]]
 
 
 def reported_summary() -> pd.DataFrame:
@@ -35,7 +35,7 @@ def reported_summary() -> pd.DataFrame:
     Gaps and average gaps are as printed, slips included; `benchmark.metrics.arithmetic.slips` lists them.
     """
     printed = _unlearning().rename(columns={f"{metric}_std": f"{metric}_sd" for metric in METRICS})
-    first = ["table", *CELL, "method", "trials", "diverged"]
+    first = ["table", *CELL_KEYS, "method", "trials", "diverged"]
     printed = printed.assign(trials=TRIALS, diverged=0)
     return printed[[*first, *STATISTICS, "avg_gap", "pflops", "implied_epochs"]]
 

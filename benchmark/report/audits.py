@@ -8,9 +8,8 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise import battery
-from benchmark.names import Cell, is_control
+from benchmark.names import CELL_KEYS, Cell, is_control
 from benchmark.registry import OWN_AUDITS
 from benchmark.report.source import Source
 from benchmark.report.style import short_label
@@ -43,7 +42,7 @@ NAMES = {
     "unseen-auc-calibrated": "Against never seen: AUC, calibrated",
     "rmia-auc": "Against never seen: AUC by RMIA",
 }
-COLUMNS = [*CELL, *battery.COLUMNS, "twins"]
+COLUMNS = [*CELL_KEYS, *battery.COLUMNS, "twins"]
 
 
 def label(audit: str) -> str:
@@ -70,9 +69,9 @@ def refused(trials: pd.DataFrame, hold_out: int) -> str:
     """
     requirements: dict[str, str] = {}
     methods = trials[~trials["method"].map(is_control).astype(bool)]  # Original may have fewer trials
-    available = methods.groupby([*CELL, "method"])["trial"].nunique().groupby(CELL).max()
+    available = methods.groupby([*CELL_KEYS, "method"])["trial"].nunique().groupby(CELL_KEYS).max()
     count = max(available, default=0)
-    enough = methods.groupby([*CELL, "audit"], sort=False)["enough"].agg(["min", "max"])
+    enough = methods.groupby([*CELL_KEYS, "audit"], sort=False)["enough"].agg(["min", "max"])
     too_few = enough["min"] > available.reindex(enough.index.droplevel("audit")).to_numpy()
     shown = {_family(str(audit)) for audit in enough.index[~too_few].get_level_values("audit")}
     for audit, counts in enough[too_few].groupby("audit", sort=False):

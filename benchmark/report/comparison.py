@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 
 from benchmark.errors import BadInput, in_columns, number_of, some_of
-from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samples import METRICS
-from benchmark.names import DIVERGED, RETRAIN
+from benchmark.names import CELL_KEYS, DIVERGED, RETRAIN, RUN_KEYS
 from benchmark.report.tabular import DASH, number
-from benchmark.results.differences import AVERAGE, COST, RUN_KEYS, differences, identical
+from benchmark.results.differences import AVERAGE, COST, differences, identical
 from benchmark.results.provenance import STAMP
 from benchmark.results.sides import Side
 
@@ -59,8 +58,8 @@ class Comparison:
     @cached_property
     def moved(self) -> pd.DataFrame:
         """The rows of ``data`` whose runs are not all identical."""
-        moved = self.pairs.loc[~self.pairs["same"], [*CELL, "method"]].drop_duplicates()
-        return self.data.merge(moved, on=[*CELL, "method"])
+        moved = self.pairs.loc[~self.pairs["same"], [*CELL_KEYS, "method"]].drop_duplicates()
+        return self.data.merge(moved, on=[*CELL_KEYS, "method"])
 
     @property
     def exact(self) -> bool:
@@ -138,7 +137,7 @@ class Comparison:
     # --- how far apart they are ---------------------------------------------------------------------------------------
 
     def _tables(self, markdown: bool) -> Iterator[str]:
-        for cell, cell_rows in self.moved.groupby(CELL, sort=False):
+        for cell, cell_rows in self.moved.groupby(CELL_KEYS, sort=False):
             trials = sorted(set(cell_rows.loc[cell_rows["column"] != DIVERGED, "trials"]))
             counts = f"{' or '.join(map(str, trials)) or 'no'} trial{'s' * (trials != [1])}"
             yield f"\n{'/'.join(cell)}: B − A, {counts}{_noise(cell_rows)}"
@@ -198,7 +197,7 @@ def _pipes(rows: list[list[str]]) -> Iterator[str]:
 
 def _counted(runs: pd.DataFrame) -> str:
     """Count runs, and name the first by cell and method, with their numbers of trials."""
-    groups = [f"{'/'.join(key)} ({len(rows)})" for key, rows in runs.groupby([*CELL, "method"], sort=False)]
+    groups = [f"{'/'.join(key)} ({len(rows)})" for key, rows in runs.groupby([*CELL_KEYS, "method"], sort=False)]
     return f"{number_of(len(runs), 'run')}: {some_of(groups)}"
 
 

@@ -17,10 +17,10 @@ from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_text
 from benchmark.metrics.evidence import Trials
-from benchmark.metrics.gaps import CELL, summarise
+from benchmark.metrics.gaps import summarise
 from benchmark.metrics.reported import reported_means
 from benchmark.metrics.samples import METRICS
-from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName
+from benchmark.names import CELL_KEYS, ORIGINAL, RETRAIN, Cell, MethodName
 from benchmark.report import markdown
 from benchmark.report.source import METHOD_COLLAPSED
 from benchmark.report.style import cell_label
@@ -88,7 +88,7 @@ def refresh(study: Study) -> list[Path]:
     files = []
     for method in [RETRAIN, *methods]:
         runs, folder = metrics[metrics["method"] == method], paths.LEADERBOARD / method
-        columns, settings = ["study", *CELL, *RUN_COLUMNS], _settings(study, method, runs)
+        columns, settings = ["study", *CELL_KEYS, *RUN_COLUMNS], _settings(study, method, runs)
         for path, rows in ((folder / ROWS, runs.reindex(columns=columns)), (folder / SETTINGS, settings)):
             if len(rows) or path.is_file():  # what a study has no more must not stay beside its new Retrain
                 files.append(_replace(path, study.name, rows))
@@ -100,7 +100,7 @@ def _replace(path: Path, study: str, rows: pd.DataFrame) -> Path:
         present = _read(path)
         if len(other_studies := present[present["study"] != study]):
             rows = pd.concat([other_studies, rows])
-    write_text(path, rows.sort_values(["study", *CELL], kind="stable").to_csv(index=False, lineterminator="\n"))
+    write_text(path, rows.sort_values(["study", *CELL_KEYS], kind="stable").to_csv(index=False, lineterminator="\n"))
     return path
 
 
@@ -117,10 +117,10 @@ def _read(path: Path) -> pd.DataFrame:
 def _settings(study: Study, method: str, metrics: pd.DataFrame) -> pd.DataFrame:
     rows = [
         (study.name, *cell, key, value)
-        for cell in metrics[CELL].drop_duplicates().itertuples(index=False)
+        for cell in metrics[CELL_KEYS].drop_duplicates().itertuples(index=False)
         for key, value in study.settings_of(Cell(*cell), method).items()
     ]
-    return pd.DataFrame(rows, columns=["study", *CELL, "setting", "value"])
+    return pd.DataFrame(rows, columns=["study", *CELL_KEYS, "setting", "value"])
 
 
 def write_board() -> Path:
@@ -142,7 +142,7 @@ def board() -> Table:
         raise StaleOutput(f"{paths.LEADERBOARD} has no rows: 'python -m benchmark leaderboard STUDY' writes them")
     runs = pd.concat(frame.assign(method=method) for method, frame in rows.items())
     printed, blocks, data = reported_means(), [], []
-    for (study, *parts), cell_runs in runs.groupby(["study", *CELL], sort=False):
+    for (study, *parts), cell_runs in runs.groupby(["study", *CELL_KEYS], sort=False):
         cell = Cell(*parts)
         compared = [
             _compared(cell_runs, cell, method, *_claim(cell, method, form, printed)) for method, form in forms.items()
@@ -193,7 +193,7 @@ def _claim(cell: Cell, method: str, form: EntryForm, printed: pd.DataFrame) -> t
     for claim in form.claims:
         if _matches(cell, Cell.parse(claim.cell)):
             return claim.avg_gap - claim.ft, claim.source
-    means = printed[[_matches(cell, Cell(*parts)) for parts in printed[CELL].itertuples(index=False)]]
+    means = printed[[_matches(cell, Cell(*parts)) for parts in printed[CELL_KEYS].itertuples(index=False)]]
     tables = means.set_index("method")["table"]
     if method in tables and method != BASELINE:
         gaps = summarise(means).set_index("method")["avg_gap"]  # some printed gaps are slips

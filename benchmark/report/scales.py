@@ -16,13 +16,13 @@ from benchmark.metrics.bootstrap import mean_interval
 from benchmark.metrics.claims import CLAIMS
 from benchmark.metrics.claims.comparisons import ALL_ELSE_SAME
 from benchmark.metrics.evidence import Evidence, in_cell, leaders
-from benchmark.metrics.gaps import CELL, summarise
+from benchmark.metrics.gaps import summarise
 from benchmark.metrics.reported import TRIALS, reported_means
 from benchmark.metrics.samples import METRICS
 from benchmark.metrics.samplewise.agreement import known_beyond, known_beyond_test
 from benchmark.metrics.samplewise.standards import kendall
 from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNTESTED, verdicts
-from benchmark.names import CHOSEN, RETRAIN, Cell, MethodName, Scenario, competes
+from benchmark.names import CELL_KEYS, CHOSEN, RETRAIN, RUN_KEYS, Cell, MethodName, Scenario, competes
 from benchmark.report.source import Source
 from benchmark.report.style import architecture_label, dataset_label
 from benchmark.report.summary import summaries
@@ -82,7 +82,7 @@ class Scale:
         if not self.cells:
             return f"{self.name}: not run yet"
         cell = next(iter(self.cells.values()))
-        counts = [TRIALS] if self.is_paper else sorted(self.metrics.groupby([*CELL, "method"]).size().unique())
+        counts = [TRIALS] if self.is_paper else sorted(self.metrics.groupby([*CELL_KEYS, "method"]).size().unique())
         trials = " to ".join(str(count) for count in dict.fromkeys([*counts[:1], *counts[-1:]]))
         parts = [
             dataset_label(cell.dataset),
@@ -125,7 +125,7 @@ def numbers(source: Source, shown_scales: list[Scale]) -> pd.DataFrame:
 
 
 def _gathered(source: Source, name: str) -> Scale:
-    empty = pd.DataFrame(columns=[*CELL, "method", "trial"])
+    empty = pd.DataFrame(columns=RUN_KEYS)
     metrics, predictions = (
         gathered_frame(name, what) if paths.gathered(name, what).is_file() else empty for what in SCALE_FRAMES
     )

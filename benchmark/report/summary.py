@@ -14,9 +14,9 @@ import pandas as pd
 
 from benchmark.metrics.bootstrap import estimate, mean_interval
 from benchmark.metrics.evidence import Trials
-from benchmark.metrics.gaps import CELL, GAPS, noise_floor, summarise
+from benchmark.metrics.gaps import GAPS, noise_floor, summarise
 from benchmark.metrics.samples import METRICS
-from benchmark.names import DIVERGED, FINISHED, ORIGINAL, RETRAIN, Cell, MethodName
+from benchmark.names import CELL_KEYS, DIVERGED, FINISHED, ORIGINAL, RETRAIN, RUN_KEYS, Cell, MethodName
 from benchmark.report.source import Source
 
 COUNTS = ("trials", "diverged", "collapsed")
@@ -43,7 +43,7 @@ def method_numbers(source: Source, methods: Iterable[str]) -> pd.DataFrame:
         run_method = source.run_method(cell, method)
         names = {**vars(cell), "method": method, "run_method": run_method}
         rows.append({**names, **summary_rows.get((cell, run_method), empty), "noise_floor": floors.get(cell, np.nan)})
-    order = [*CELL, "method", "run_method", *COUNTS, "report_epoch", *numbers, "noise_floor"]
+    order = [*CELL_KEYS, "method", "run_method", *COUNTS, "report_epoch", *numbers, "noise_floor"]
     return pd.DataFrame(rows, columns=order)
 
 
@@ -60,13 +60,13 @@ def summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
     if metrics.empty:
         return rows
     # The last digit of a mean depends on the order of rows, which differs in gathered files.
-    for parts, runs in metrics.sort_values([*CELL, "method", "trial"]).groupby(CELL, sort=False):
+    for parts, runs in metrics.sort_values(RUN_KEYS).groupby(CELL_KEYS, sort=False):
         cell, methods = Cell(*parts), list(runs["method"].unique())
         retrains = set(runs.loc[runs["method"] == RETRAIN, "trial"])
         summary = summarise(runs, RETRAIN if RETRAIN in methods else methods[0])
         if RETRAIN not in methods:
             summary[[*GAPS, "avg_gap"]] = np.nan
-        for row in summary.drop(columns=CELL).to_dict("records"):
+        for row in summary.drop(columns=CELL_KEYS).to_dict("records"):
             method = str(row.pop("method"))
             method_runs = runs[runs["method"] == method]
             of_method = set(method_runs["trial"])
@@ -124,7 +124,7 @@ def floors_of(metrics: pd.DataFrame) -> dict[Cell, float]:
     """Return the noise floor of each cell that has Retrain, in points."""
     if metrics.empty:
         return {}
-    floors = noise_floor(metrics).set_index(CELL)["noise_floor"]
+    floors = noise_floor(metrics).set_index(CELL_KEYS)["noise_floor"]
     return {Cell(*parts): floor for parts, floor in floors.items()}
 
 
@@ -156,7 +156,7 @@ def at_end(source: Source, cell: Cell, method: str, histories: dict[int, pd.Data
         last = history[columns].iloc[-1].to_numpy(dtype=float) if len(history) else np.full(len(columns), np.nan)
         status = FINISHED if np.isfinite(last[: len(METRICS)]).all() else DIVERGED
         rows.append([*vars(cell).values(), method, trial, status, "last", bool(last[0] < limit), *last])
-    return pd.DataFrame(rows, columns=[*CELL, "method", "trial", "status", "report_epoch", "collapsed", *columns])
+    return pd.DataFrame(rows, columns=[*CELL_KEYS, "method", "trial", "status", "report_epoch", "collapsed", *columns])
 
 
 def cost_unit(pflops: npt.NDArray[Any]) -> tuple[str, int]:

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.bootstrap import Floats, Indices, estimate
-from benchmark.metrics.gaps import CELL, floor_of
+from benchmark.metrics.gaps import floor_of
 from benchmark.metrics.samples import METRICS
-from benchmark.names import DIVERGED, RETRAIN, RUN_KEYS
+from benchmark.names import CELL_KEYS, DIVERGED, RETRAIN, RUN_KEYS
 
 AVERAGE, COST = "avg_gap", "pflops"
 NUMBERS = ["trials", "first", "second", "difference", "low", "high", "noise_floor", "differs"]
-COLUMNS = [*CELL, "method", "column", *NUMBERS]
+COLUMNS = [*CELL_KEYS, "method", "column", *NUMBERS]
 COUNTED = 1e-9  # relative: computation is counted, not measured
 
 
@@ -40,7 +40,7 @@ def differences(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     sides = [frame.set_index(RUN_KEYS).sort_index() for frame in (first, second)]
     common = sides[0].index.intersection(sides[1].index)
-    groups = first[pd.MultiIndex.from_frame(first[RUN_KEYS]).isin(common)].groupby([*CELL, "method"], sort=False)
+    groups = first[pd.MultiIndex.from_frame(first[RUN_KEYS]).isin(common)].groupby([*CELL_KEYS, "method"], sort=False)
     for (*cell, method), _ in groups:
         rows += [(*cell, method, *row) for row in _of_method(sides[0], sides[1], tuple(cell), str(method))]
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -18,8 +18,8 @@ from benchmark import paths
 from benchmark.errors import DamagedFile, StaleOutput
 from benchmark.files import read_parquet, written_origin
 from benchmark.metrics import membership
-from benchmark.metrics.gaps import CELL, per_run_gaps
-from benchmark.names import ORIGINAL, RETRAIN, RUN_KEYS, Cell, RunName
+from benchmark.metrics.gaps import per_run_gaps
+from benchmark.names import CELL_KEYS, ORIGINAL, RETRAIN, RUN_KEYS, Cell, RunName
 from benchmark.results import measured, records
 from benchmark.results.records import FIRST_COLUMNS
 from benchmark.results.sample_outputs import OutputsReader
@@ -225,6 +225,6 @@ def with_gaps(metrics: pd.DataFrame) -> pd.DataFrame:
     """Return metrics with each run's gaps to Retrain where its cell has one; runs without gaps come last."""
     if metrics.empty:
         return metrics
-    has_reference = metrics.groupby(CELL)["method"].transform(lambda methods: (methods == RETRAIN).any())
+    has_reference = metrics.groupby(CELL_KEYS)["method"].transform(lambda methods: (methods == RETRAIN).any())
     gaps = per_run_gaps(metrics[has_reference]) if has_reference.any() else metrics[has_reference]
     return pd.concat([gaps, metrics[~has_reference]], ignore_index=True)

@@ -23,11 +23,10 @@ from benchmark.data.splits import chosen_by, share
 from benchmark.errors import BadInput, StaleOutput, number_of
 from benchmark.methods.base import Context, Meter, Method, units_of
 from benchmark.metrics.arithmetic import epoch_slips
-from benchmark.metrics.gaps import CELL
 from benchmark.metrics.reported import reported_means
 from benchmark.models import forward_flops
 from benchmark.models.classifier import Classifier
-from benchmark.names import Cell, Scenario
+from benchmark.names import CELL_KEYS, Cell, Scenario
 from benchmark.results.records import is_there
 from benchmark.seeds import Streams
 from benchmark.study.kinds import DISTANCES, MAPS, RELEARNING, VIEWS
@@ -132,7 +131,7 @@ def against_reported(study: Study) -> pd.DataFrame:
     counted`` (PFLOPs), ``difference`` in per cent, and ``note``, which names the rows that imply no whole number of
     epochs.
     """
-    keys = ["table", *CELL, "method"]
+    keys = ["table", *CELL_KEYS, "method"]
     odd = {tuple(row[key] for key in keys) for row in epoch_slips()}
     table = reported_means().dropna(subset="implied_epochs")
     rows = []

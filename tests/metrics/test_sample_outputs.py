@@ -11,9 +11,8 @@ import pytest
 from benchmark import paths
 from benchmark.errors import StaleOutput
 from benchmark.files import written_origin
-from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.battery import summary
-from benchmark.names import Cell
+from benchmark.names import CELL_KEYS, Cell
 from benchmark.results import frames, records, sample_outputs
 from benchmark.results.sample_outputs import OutputsReader, margin
 from benchmark.study.prepare import split
@@ -43,7 +42,7 @@ def reader(scenarios: list[str], methods: list[str], name: str = "cifar10-small"
 def table() -> pd.DataFrame:
     with contextlib.chdir(ROOT):
         trials = reader(["random-10", "random-50", "class-truck"], ["original", "salun", "coun"]).audits()
-    return summary(trials, CELL)
+    return summary(trials, CELL_KEYS)
 
 
 def test_the_attack_gives_the_known_aucs(table: pd.DataFrame):

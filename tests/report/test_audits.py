@@ -10,8 +10,7 @@ import pytest
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import write_parquet
-from benchmark.metrics.gaps import CELL as CELL_COLUMNS
-from benchmark.names import DIVERGED
+from benchmark.names import CELL_KEYS, DIVERGED
 from benchmark.report.audits import NAMES, refused, twins
 from benchmark.report.draw import build
 from benchmark.study.study import Study
@@ -198,7 +197,7 @@ def test_an_audit_that_lacks_trials_because_retrain_diverged_is_named_with_what_
 
 def test_audits_with_too_few_trials_are_named_by_what_they_share_unless_one_of_them_is_shown():
     enough = {"unseen-auc": 2, "rmia-auc": 8, "efficacy-auc": 8, "efficacy-tpr": 8}
-    columns = dict(zip(CELL_COLUMNS, CELL.split("/"), strict=True)) | {"method": "ft"}
+    columns = dict(zip(CELL_KEYS, CELL.split("/"), strict=True)) | {"method": "ft"}
     rows = [
         columns | {"audit": audit, "trial": trial, "enough": enough[audit]} for audit in enough for trial in range(3)
     ]
@@ -218,7 +217,7 @@ def test_audits_with_too_few_trials_are_named_by_what_they_share_unless_one_of_t
     [(0, "held-out images"), (10, "images held out in some trials and forgotten in others")],
 )
 def test_an_audit_that_no_number_of_trials_can_carry_says_what_it_needs(hold_out, needed):
-    columns = dict(zip(CELL_COLUMNS, CELL.split("/"), strict=True))
+    columns = dict(zip(CELL_KEYS, CELL.split("/"), strict=True))
     rows = pd.DataFrame([columns | {"method": "ft", "audit": "u-lira-auc", "trial": 0, "enough": np.inf}])
     assert refused(rows, hold_out) == f"Not shown, because 1 trial cannot tell: U-LiRA (needs {needed})"
 

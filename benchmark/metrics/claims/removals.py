@@ -13,9 +13,9 @@ from benchmark.metrics.bootstrap import Statistic
 from benchmark.metrics.claims.claim import BASES, OTHERS, OURS, Tested, against, lead
 from benchmark.metrics.claims.comparisons import matching_variants
 from benchmark.metrics.evidence import Evidence, Trials, in_cell, trials_with
-from benchmark.metrics.gaps import CELL, improvement
+from benchmark.metrics.gaps import improvement
 from benchmark.metrics.samples import METRICS
-from benchmark.names import DIVERGED, RETRAIN, RUN_KEYS, Cell, MethodName, Scenario
+from benchmark.names import CELL_KEYS, DIVERGED, RETRAIN, RUN_KEYS, Cell, MethodName, Scenario
 
 # --- more and more is forgotten ---------------------------------------------------------------------------------------
 
@@ -112,7 +112,7 @@ def _staged(evidence: Evidence) -> Iterator[tuple[Cell, list[pd.DataFrame]]]:
     history = evidence.history
     if "stage" not in history:
         return
-    for key, rows in history[history["scenario"].str.startswith("sequential")].groupby(CELL, sort=False):
+    for key, rows in history[history["scenario"].str.startswith("sequential")].groupby(CELL_KEYS, sort=False):
         cell = Cell(*key)
         yield cell, [_end(evidence, cell, rows, stage) for stage in range(1, Scenario(cell.scenario).stages + 1)]
 

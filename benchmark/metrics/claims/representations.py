@@ -12,8 +12,7 @@ from benchmark.metrics.claims.claim import OURS, Tested, lead, mean_of, within
 from benchmark.metrics.claims.comparisons import mild_and_strong
 from benchmark.metrics.compactness import silhouette
 from benchmark.metrics.evidence import Evidence, Trials, in_cell, trials_with
-from benchmark.metrics.gaps import CELL
-from benchmark.names import RETRAIN, RUN_KEYS, Cell, Scenario
+from benchmark.names import CELL_KEYS, RETRAIN, RUN_KEYS, Cell, Scenario
 
 PRINTED = 100 * (0.03 + 0.00 + 0.02) / 3  # per cent: CoUn's distances from Retrain's in Table 4
 
@@ -121,7 +120,7 @@ def lemma(evidence: Evidence) -> Iterator[Tested]:
         return
     columns = [column for column in theory if str(column).startswith("r_")]
     distances = f"mean over ε = {', '.join(str(column)[2:] for column in columns)}"
-    for key, rows in theory.groupby(CELL, sort=False):
+    for key, rows in theory.groupby(CELL_KEYS, sort=False):
         rows = rows.drop_duplicates(["method", "trial", "group"])  # two tables may include the same runs
         rates = rows.assign(r=100 * rows[columns].mean(axis=1))
         means = rates.pivot(index=["method", "trial"], columns="group", values="r").dropna()

@@ -16,11 +16,10 @@ import pandas as pd
 from scipy import special
 
 from benchmark.metrics.bootstrap import LEVEL, TINY, draws, holm, mean_interval
-from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.built_in_audits import ideal
 from benchmark.metrics.samplewise.margins import Floats, auc
 from benchmark.metrics.samplewise.resampling import nan_mean
-from benchmark.names import ORIGINAL
+from benchmark.names import CELL_KEYS, ORIGINAL
 
 
 def standards(trials: pd.DataFrame) -> pd.DataFrame:
@@ -48,7 +47,7 @@ def standards(trials: pd.DataFrame) -> pd.DataFrame:
         verdicts = told_apart(values.to_numpy()), *ranking_stability(values.to_numpy(), perfect)
         rows.append([*cell, audit, *counts, faithfulness, null_distance, *verdicts])
     names = ["trials", "methods", "faithfulness", "null_distance", "apart", "stability", "best_stays"]
-    return pd.DataFrame(rows, columns=[*CELL, "audit", *names])
+    return pd.DataFrame(rows, columns=[*CELL_KEYS, "audit", *names])
 
 
 def rank_correlations(trials: pd.DataFrame) -> pd.DataFrame:
@@ -64,7 +63,7 @@ def rank_correlations(trials: pd.DataFrame) -> pd.DataFrame:
         for cell, metrics in distances.items()
         for first, second in itertools.combinations(metrics, 2)
     ]
-    return pd.DataFrame(rows, columns=[*CELL, "audit", "other", "tau"])
+    return pd.DataFrame(rows, columns=[*CELL_KEYS, "audit", "other", "tau"])
 
 
 def ranking_stability(values: Floats, perfect: float) -> tuple[float, float]:
@@ -106,7 +105,7 @@ def kendall(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
 
 def _metrics(trials: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], str, float, pd.DataFrame]]:
     """Yield each cell and metric with its ideal and rows, where methods have numbers and the ideal is known."""
-    for names, group in trials.groupby([*CELL, "audit"], sort=False):
+    for names, group in trials.groupby([*CELL_KEYS, "audit"], sort=False):
         *cell, audit = names
         perfect = ideal(audit, float(_null(group).mean()), cell[-1])
         if np.isfinite(perfect) and not _by_method(group).empty:

@@ -10,9 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samples import METRICS
-from benchmark.names import RETRAIN, Cell, MethodName
+from benchmark.names import CELL_KEYS, RETRAIN, Cell, MethodName
 from benchmark.report.facts import over
 from benchmark.report.figures.common import FLOOR, FLOOR_LABEL, GAP_COLUMNS, draw_gaps, highest_gap, legends, page_wide
 from benchmark.report.source import Source
@@ -40,11 +39,11 @@ def numbers(source: Source) -> pd.DataFrame:
     key = varied(source.study, source.output)
     data = method_numbers(source, [RETRAIN, *source.compared])
     retrain = data["method"] == RETRAIN
-    data = data[~retrain].merge(data[retrain], on=CELL, suffixes=("", "_retrain"))
+    data = data[~retrain].merge(data[retrain], on=CELL_KEYS, suffixes=("", "_retrain"))
     for metric in METRICS:
         data[f"{metric}_difference"] = data[f"{metric}_mean"] - data[f"{metric}_mean_retrain"]
     data["head"] = [MethodName.parse(method).head for method in data["method"]]
-    cells = [Cell(*parts) for parts in data[CELL].itertuples(index=False)]
+    cells = [Cell(*parts) for parts in data[CELL_KEYS].itertuples(index=False)]
     data["value"], own_value = (
         [source.study.settings_of(cell, method)[key] for cell, method in zip(cells, data[column], strict=True)]
         for column in ("method", "head")
@@ -53,7 +52,7 @@ def numbers(source: Source) -> pd.DataFrame:
     if not isinstance(data["value"].iloc[0], str):
         data = data.sort_values("value", kind="stable")
     columns = [f"{metric}_{statistic}" for metric in METRICS for statistic in ("difference", "sd")]
-    return data[[*CELL, "head", "value", "own", *GAP_COLUMNS, *columns]].reset_index(drop=True)
+    return data[[*CELL_KEYS, "head", "value", "own", *GAP_COLUMNS, *columns]].reset_index(drop=True)
 
 
 def build(source: Source) -> Figure:
@@ -64,7 +63,7 @@ def build(source: Source) -> Figure:
     are written out instead of drawn, so that the other values keep their scale.
     """
     data = numbers(source)
-    groups = [rows for _, rows in data.groupby([*CELL, "head"], sort=False)]
+    groups = [rows for _, rows in data.groupby([*CELL_KEYS, "head"], sort=False)]
     figure = page_wide(HEIGHT * len(groups) + LEGEND)
     grid = figure.subplots(len(groups), 2, squeeze=False)
     label = _axis_label(source)
@@ -77,7 +76,7 @@ def build(source: Source) -> Figure:
             ends = -0.5, len(rows) - 0.5
             axes.set(xlim=ends, xlabel=label, ylabel=f"{kind} gap (points)\n{over(source.trials)}")
         if len(groups) > 1:
-            cell = Cell(*rows[CELL].iloc[0])
+            cell = Cell(*rows[CELL_KEYS].iloc[0])
             panels[0].set_title(f"{method_label(rows['head'].iloc[0])}: {cell_label(cell)}", loc="left")
     legends(figure, grid[0], collapsed=bool(data["collapsed"].any()), handlelength=1.3)
     return figure

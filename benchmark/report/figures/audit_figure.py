@@ -12,11 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmark.metrics.evidence import in_cell
-from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.battery import summary
 from benchmark.metrics.samplewise.built_in_audits import ideal
 from benchmark.metrics.samplewise.standards import kendall
-from benchmark.names import is_control
+from benchmark.names import CELL_KEYS, is_control
 from benchmark.report import audits, facts
 from benchmark.report.audits import AVERAGE_GAP
 from benchmark.report.figures.common import MARKERS, draw_daggers, legends, panels
@@ -35,7 +34,7 @@ NULL: Any = {"color": "black", "linestyle": ":", "linewidth": 1}
 
 def points(source: Source) -> pd.DataFrame:
     """Return `summary` of the average gap and the audits shown, for the listed methods."""
-    rows = summary(audits.by_trial(source, source.compared), CELL)
+    rows = summary(audits.by_trial(source, source.compared), CELL_KEYS)
     return rows[rows["audit"].isin([AVERAGE_GAP, *AUDIT_LABELS, *source.study.audits])].reset_index(drop=True)
 
 

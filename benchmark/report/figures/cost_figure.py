@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmark.metrics.evidence import in_cell
-from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samples import METRICS
-from benchmark.names import RETRAIN, MethodName
+from benchmark.names import CELL_KEYS, RETRAIN, MethodName
 from benchmark.report.facts import over
 from benchmark.report.figures.common import (
     FLOOR,
@@ -63,7 +62,7 @@ def points(source: Source) -> pd.DataFrame:
         parts.append(rows[rows["method"] != RETRAIN].assign(**vars(cell)))
     data = pd.concat(parts, ignore_index=True)
     data["line"] = data["method"].map(line_of)
-    return data.reindex(columns=[*CELL, "method", "line", *COSTS, *GAP_COLUMNS])
+    return data.reindex(columns=[*CELL_KEYS, "method", "line", *COSTS, *GAP_COLUMNS])
 
 
 def curves(source: Source) -> pd.DataFrame:
@@ -73,7 +72,7 @@ def curves(source: Source) -> pd.DataFrame:
     Retrain at its last epoch, NaN where a trial has diverged by then or Retrain is missing; ``pflops,
     pflops_executed``, computation so far, means over trials.
     """
-    columns = [*CELL, "method", "epoch", "avg_gap", *COSTS]
+    columns = [*CELL_KEYS, "method", "epoch", "avg_gap", *COSTS]
     parts = []
     for cell in source.cells:
         target = at_end(source, cell, RETRAIN, source.histories(cell, RETRAIN))[METRICS].mean(skipna=False)

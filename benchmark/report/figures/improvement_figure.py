@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from benchmark.metrics.bootstrap import estimate
 from benchmark.metrics.evidence import Trials
-from benchmark.metrics.gaps import CELL, improvement
-from benchmark.names import RETRAIN, Cell
+from benchmark.metrics.gaps import improvement
+from benchmark.names import CELL_KEYS, RETRAIN, Cell
 from benchmark.report.facts import over
 from benchmark.report.figures.common import legends, page_wide
 from benchmark.report.source import Source
@@ -37,10 +37,10 @@ def gains(source: Source) -> pd.DataFrame:
     """
     partners = dict(with_and_without(method) for method in source.methods)
     numbers = method_numbers(source, [RETRAIN, *partners, *partners.values()])
-    numbers = numbers[[*CELL, "method", "run_method", "avg_gap", "diverged", "collapsed"]]
+    numbers = numbers[[*CELL_KEYS, "method", "run_method", "avg_gap", "diverged", "collapsed"]]
     plain = numbers[numbers["method"].isin(partners)].assign(partner=lambda rows: rows["method"].map(partners))
-    pairs = plain.merge(numbers, left_on=[*CELL, "partner"], right_on=[*CELL, "method"], suffixes=("", "_cl"))
-    pairs = pairs.merge(numbers[numbers["method"] == RETRAIN], on=CELL, suffixes=("", "_retrain"))
+    pairs = plain.merge(numbers, left_on=[*CELL_KEYS, "partner"], right_on=[*CELL_KEYS, "method"], suffixes=("", "_cl"))
+    pairs = pairs.merge(numbers[numbers["method"] == RETRAIN], on=CELL_KEYS, suffixes=("", "_retrain"))
     gain = improvement(pairs["avg_gap"], pairs["avg_gap_cl"])
     reasons = {
         "": np.isfinite(gain),
@@ -51,7 +51,7 @@ def gains(source: Source) -> pd.DataFrame:
     pairs = pairs.rename(columns={"avg_gap": "without", "avg_gap_cl": "with_cl"}).assign(improvement=gain, note=note)
     pairs["collapsed"] += pairs["collapsed_cl"]
     pairs[["low", "high"]] = [(np.nan, np.nan) if pair.note else _interval(source, pair) for pair in pairs.itertuples()]
-    return pairs[[*CELL, "method", "without", "with_cl", "improvement", "low", "high", "note", "collapsed"]]
+    return pairs[[*CELL_KEYS, "method", "without", "with_cl", "improvement", "low", "high", "note", "collapsed"]]
 
 
 def _interval(source: Source, pair: Any) -> tuple[float, float]:
@@ -81,7 +81,7 @@ def build(source: Source) -> Figure:
 
 def rows_of_bars(data: pd.DataFrame, methods: int) -> list[pd.DataFrame]:
     """Divide the cells into rows of at most `BARS_PER_ROW` bars: one row if they fit, else by scenario."""
-    data = data.assign(cell=data[CELL].agg("/".join, axis=1))
+    data = data.assign(cell=data[CELL_KEYS].agg("/".join, axis=1))
     per_row = max(1, BARS_PER_ROW // methods)
     fits = data["cell"].nunique() <= per_row
     groups = [data] if fits else [rows for _, rows in data.groupby("scenario", sort=False)]

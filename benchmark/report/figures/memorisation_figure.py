@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from benchmark.metrics.bootstrap import mean_interval
 from benchmark.metrics.evidence import in_cell
-from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.memorisation import GROUPS
+from benchmark.names import CELL_KEYS
 from benchmark.report.facts import over
 from benchmark.report.figures.common import draw_daggers, legends, panels
 from benchmark.report.source import Source
@@ -34,7 +34,7 @@ def points(source: Source) -> pd.DataFrame:
             values = group["auc"].dropna()
             numbers = group["samples"].mean(), values.mean(), *mean_interval(values)
             rows.append([*vars(cell).values(), method, memorisation, *numbers])
-    return pd.DataFrame(rows, columns=[*CELL, "method", "memorisation", "samples", "auc", "low", "high"])
+    return pd.DataFrame(rows, columns=[*CELL_KEYS, "method", "memorisation", "samples", "auc", "low", "high"])
 
 
 def build(source: Source) -> Figure:

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from benchmark import files, paths
 from benchmark.errors import StaleOutput
-from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samples import METRICS
-from benchmark.names import Cell
+from benchmark.names import CELL_KEYS, Cell
 from benchmark.report import html
 from benchmark.report.page import claim_cards, compare, curves, maps, origins, table
 from benchmark.report.style import use
@@ -40,7 +39,7 @@ def draw_page(study: Study, partial: bool = False, images: bool = True) -> Path:
     if not partial:
         frames.require_all_runs(study, results.metrics)
     frames.require_one_code(results)
-    cells = [Cell(*parts) for parts in results.metrics[CELL].drop_duplicates().itertuples(index=False)]
+    cells = [Cell(*parts) for parts in results.metrics[CELL_KEYS].drop_duplicates().itertuples(index=False)]
     library = Path(str(distribution("bokeh").locate_file(LIBRARY))).read_text(encoding="utf-8")
     scripts = [library, joined(HERE / f"{part}.js" for part in PARTS)]
     page = template("page.html", html.text).render(

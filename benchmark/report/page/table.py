@@ -10,8 +10,7 @@ import pandas as pd
 from benchmark import paths
 from benchmark.metrics.arithmetic import corrected_summary
 from benchmark.metrics.evidence import in_cell
-from benchmark.metrics.gaps import CELL
-from benchmark.names import ORIGINAL, RETRAIN, Cell
+from benchmark.names import CELL_KEYS, ORIGINAL, RETRAIN, Cell
 from benchmark.report.style import cell_parts, in_order, method_colour, method_label, scenario_label
 from benchmark.report.summary import UNITS, cost_unit, floors_of, summaries
 from benchmark.results import measured
@@ -35,7 +34,7 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
         numbers, floor = summaries(runs), floors_of(runs).get(cell, np.nan)
         for method in in_order(runs["method"].unique()):
             source_cell = cell.references[-1] if method == RETRAIN else cell
-            names: dict[str, Any] = {"cell": vars(cell), "labels": dict(zip(CELL, cell_parts(cell), strict=True))}
+            names: dict[str, Any] = {"cell": vars(cell), "labels": dict(zip(CELL_KEYS, cell_parts(cell), strict=True))}
             names |= {"method": method, "label": method_label(method), "anchor": anchor(source_cell, method)}
             names["colour"] = method_colour(method)
             names["note"] = "" if source_cell == cell else f"of {scenario_label(source_cell.scenario)}"
@@ -44,7 +43,7 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
             names["paper_gap"] = paper.get("avg_gap", np.nan)
             rows.append(numbers[cell, method] | names | {"floor": floor})
     unit, decimals = cost_unit(np.array([row["pflops"] for row in rows], dtype=float))
-    choices = {part: {row["cell"][part]: row["labels"][part] for row in rows} for part in CELL}
+    choices = {part: {row["cell"][part]: row["labels"][part] for row in rows} for part in CELL_KEYS}
     choices["method"] = {method: method_label(method) for method in in_order({row["method"] for row in rows})}
     return {
         "rows": rows,
@@ -77,7 +76,7 @@ def _reported() -> dict[tuple[Cell, str], dict[str, Any]]:
         return {}  # a user's project need not hold the paper's numbers
     rows = corrected_summary().to_dict("records")
     # Of a row that the paper prints twice, the first table counts.
-    return {(Cell(*(row[part] for part in CELL)), row["method"]): row for row in reversed(rows)}
+    return {(Cell(*(row[part] for part in CELL_KEYS)), row["method"]): row for row in reversed(rows)}
 
 
 def anchor(cell: Cell, method: str) -> str:

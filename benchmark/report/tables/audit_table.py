@@ -7,9 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.battery import summary
-from benchmark.names import CHOSEN, RETRAIN, Cell, Scenario
+from benchmark.names import CELL_KEYS, CHOSEN, RETRAIN, Cell, Scenario
 from benchmark.report import audits, facts
 from benchmark.report.source import Source
 from benchmark.report.style import method_label
@@ -38,7 +37,7 @@ def build(source: Source) -> Table:
     Numbers are means over trials ± half of their 95 % interval. Audits without any number have no column.
     """
     trials = audits.by_trial(source, source.compared)
-    data = summary(trials, CELL)
+    data = summary(trials, CELL_KEYS)
     measured = set(data.loc[data["value"].notna(), "audit"])
     shown = [audit for audit in SHOWN if audit in (measured or set(SHOWN) - {"u-lira-auc"})]
     shown += source.study.audits
@@ -54,7 +53,7 @@ def _rows(source: Source, data: pd.DataFrame, shown: list[str]) -> list[Row]:
     # Of the method with the most trials, as some may lack one.
     fullest = data.loc[data["trials"].idxmax(), "method"] if len(data) else None
     null: Row = [f"{method_label(RETRAIN)} in its place", *(_entry(means, (fullest, audit), "null") for audit in shown)]
-    collapsed = {name: source.collapsed(Cell(*data[CELL].iloc[0]), name) if len(data) else {} for name in methods}
+    collapsed = {name: source.collapsed(Cell(*data[CELL_KEYS].iloc[0]), name) if len(data) else {} for name in methods}
     return [null, *(method_row(method, entries[method], collapsed=collapsed[method]) for method in methods)]
 
 

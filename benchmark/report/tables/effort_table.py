@@ -7,8 +7,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.errors import number_of, some_of
-from benchmark.metrics.gaps import CELL
-from benchmark.names import ORIGINAL, RETRAIN, MethodName
+from benchmark.names import ORIGINAL, RETRAIN, RUN_KEYS, MethodName
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.style import architecture_label, dataset_label, method_label, scenario_label
@@ -62,7 +61,7 @@ def _runs(metrics: pd.DataFrame) -> pd.DataFrame:
     work = bases.where(bases.isin([ORIGINAL, RETRAIN]), "unlearning")
     scenario = metrics["scenario"].where(metrics["method"] != ORIGINAL, "")
     metrics = metrics.assign(work=work, scenario=scenario, wall_seconds=clock)
-    return metrics.drop_duplicates([*CELL, "method", "trial"])
+    return metrics.drop_duplicates(RUN_KEYS)
 
 
 def _measured(runs: pd.DataFrame) -> list[dict[str, Any]]:

@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.errors import some_of
-from benchmark.metrics.gaps import CELL
-from benchmark.names import Cell
+from benchmark.names import CELL_KEYS, Cell
 from benchmark.report.source import Source
 from benchmark.report.style import cell_label, setting_label
 from benchmark.report.tabular import METHOD, RAISED, Block, Column, Row, Table, formula, method_row
@@ -28,7 +27,7 @@ def build(source: Source) -> Table:
     whose range depends on the method counts as a further one.
     """
     data = setting_rows(source)
-    pairs = len(data.drop_duplicates([*CELL, "method"]))
+    pairs = len(data.drop_duplicates([*CELL_KEYS, "method"]))
     rows_of = {str(key): rows for key, rows in data.groupby("setting", sort=False) if len(rows) == pairs}
     common = {key: rows["value"].iloc[0] for key, rows in rows_of.items() if rows["value"].map(repr).nunique() == 1}
     # Settings of two methods may share a name alone: the range of one is not that of the other.
@@ -58,14 +57,14 @@ def setting_rows(source: Source) -> pd.DataFrame:
             extra: Any = field.json_schema_extra or {}
             low, high = extra.get("paper_range") or (None, None)
             rows.append((*vars(cell).values(), method, key, values[key], low, high, field.description or ""))
-    table = pd.DataFrame(rows, columns=[*CELL, "method", "setting", "value", *RANGE, "description"])
+    table = pd.DataFrame(rows, columns=[*CELL_KEYS, "method", "setting", "value", *RANGE, "description"])
     return table.astype({**dict.fromkeys(RANGE, float), "value": object})
 
 
 def _grouped(data: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Return the heading and the first cell's rows of each group of cells with the same settings."""
     groups: dict[str, list[tuple[Cell, pd.DataFrame]]] = {}
-    for parts, rows in data.groupby(CELL, sort=False):
+    for parts, rows in data.groupby(CELL_KEYS, sort=False):
         settings = rows[["method", "setting", "value"]].to_csv(index=False)
         groups.setdefault(settings, []).append((Cell(*parts), rows))
     headed = []

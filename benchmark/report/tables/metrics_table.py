@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.standards import rank_correlations, standards
-from benchmark.names import ORIGINAL, is_control
+from benchmark.names import CELL_KEYS, ORIGINAL, is_control
 from benchmark.report import audits, facts
 from benchmark.report.source import Source
 from benchmark.report.tabular import THIN, Column, Row, Table, number
@@ -27,7 +26,7 @@ def build(source: Source) -> Table:
     """Return the table: one block per cell, one row per metric with enough trials; the ``.csv`` has all taus."""
     methods = [method for method in source.compared if not is_control(method)]
     trials = audits.by_trial(source, [ORIGINAL, *methods])
-    data = _numbers(trials) if len(trials) else pd.DataFrame(columns=[*CELL, "audit"])
+    data = _numbers(trials) if len(trials) else pd.DataFrame(columns=[*CELL_KEYS, "audit"])
     columns = [Column("Metric", heads=True), *(column for column, _ in SHOWN.values())]
     notes = [
         f"{facts.listed(methods)}, {facts.over(source.trials)}, ranked by their distance from a perfect unlearner",
@@ -48,8 +47,8 @@ def _numbers(trials: pd.DataFrame) -> pd.DataFrame:
     """Return `standards` with a column ``tau_<metric>`` for every metric: tau of the two rankings."""
     pairs = rank_correlations(trials)
     mirrored = pd.concat([pairs, pairs.rename(columns={"audit": "other", "other": "audit"})])
-    taus = mirrored.pivot(index=[*CELL, "audit"], columns="other", values="tau").add_prefix("tau_").reset_index()
-    return standards(trials).merge(taus, how="left", on=[*CELL, "audit"])
+    taus = mirrored.pivot(index=[*CELL_KEYS, "audit"], columns="other", values="tau").add_prefix("tau_").reset_index()
+    return standards(trials).merge(taus, how="left", on=[*CELL_KEYS, "audit"])
 
 
 def _rows(data: pd.DataFrame) -> list[Row]:

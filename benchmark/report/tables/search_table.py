@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.gaps import CELL
+from benchmark.names import CELL_KEYS
 from benchmark.report.source import Source
 from benchmark.report.style import setting_label
 from benchmark.report.summary import UNITS, cost_unit
@@ -52,7 +52,7 @@ def _numbers(source: Source) -> pd.DataFrame:
         shown = [f"{setting_label(key)} {value}{ends.get(key, '')}" for key, value in values.items()]
         texts = {"values": ", ".join(f"{key}={value}" for key, value in values.items()), "edges": ", ".join(edges)}
         rows.append({**vars(cell), "method": method, **numbers, **texts, SHOWN: ", ".join(shown)})
-    return pd.DataFrame(rows, columns=[*CELL, "method", *NUMBERS, "values", "edges", SHOWN])
+    return pd.DataFrame(rows, columns=[*CELL_KEYS, "method", *NUMBERS, "values", "edges", SHOWN])
 
 
 def _row(row: dict[str, Any], unit: str, decimals: int) -> Row:

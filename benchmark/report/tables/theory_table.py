@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.gaps import CELL
 from benchmark.metrics.theory import GROUPS, lemma1, r_curve, theorem1
-from benchmark.names import Scenario
+from benchmark.names import CELL_KEYS, Scenario
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.tabular import DASH, METHOD, THIN, Column, Row, Table, formula, method_row, number
@@ -115,7 +114,7 @@ def _bound(trials: pd.DataFrame) -> str:
 
 def _notes(source: Source, data: pd.DataFrame) -> list[str]:
     study, trials, cells = source.study, source.trials, source.cells
-    counts = data.groupby([*CELL, "method"])["trial"].nunique() if len(data) else pd.Series(dtype=int)
+    counts = data.groupby([*CELL_KEYS, "method"])["trial"].nunique() if len(data) else pd.Series(dtype=int)
     fewest = [min(counts.get((*vars(cell).values(), method), 0) for cell in cells) for method in source.methods]
     return [
         f"{'Means' if trials > 1 else 'Numbers'} {facts.over(trials)}, of at most {study.map_samples} training samples "

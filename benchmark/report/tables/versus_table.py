@@ -10,10 +10,10 @@ import pandas as pd
 
 from benchmark.metrics.arithmetic import corrected_summary, gap_slips
 from benchmark.metrics.bootstrap import welch_interval
-from benchmark.metrics.gaps import CELL, average_difference
+from benchmark.metrics.gaps import average_difference
 from benchmark.metrics.reported import TRIALS, reported_distances, reported_predictions
 from benchmark.metrics.samples import METRICS
-from benchmark.names import RETRAIN, Cell, competes
+from benchmark.names import CELL_KEYS, RETRAIN, Cell, competes
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.style import method_label, short_label
@@ -27,7 +27,7 @@ ROUNDING = 0.005  # how far a number printed with two decimals may be from its e
 NONE = "the paper prints none of these methods"
 WITHIN, BEYOND, UNDECIDED = "within", "beyond", "undecided"
 MARKS = {WITHIN: "✓", BEYOND: "*"}
-KEYS = [*CELL, "method", "column"]
+KEYS = [*CELL_KEYS, "method", "column"]
 ORDER = [*COUNTS, "ours", "ours_sd", "reported", "reported_sd", "difference", "low", "high", "verdict"]
 BY_CLASS = {
     "predictions": (predictions_table.numbers, reported_predictions, "predicted_class", "percent"),
@@ -88,7 +88,7 @@ def ranking(data: pd.DataFrame) -> pd.DataFrame:
     """
     candidates = np.array([competes(method) for method in data["method"]], dtype=bool)
     ranked = data[candidates & data["column"].isin(RANKED) & data["difference"].notna()].reset_index(names="place")
-    pairs = ranked.merge(ranked, on=CELL, suffixes=("", "_other"))
+    pairs = ranked.merge(ranked, on=CELL_KEYS, suffixes=("", "_other"))
     pairs = pairs[pairs["place"] < pairs["place_other"]]
     ours, reported = (pairs[value] - pairs[f"{value}_other"] for value in ("ours", "reported"))
     return pairs.assign(order=np.sign(ours * reported))
@@ -100,8 +100,8 @@ def ranking(data: pd.DataFrame) -> pd.DataFrame:
 def _numbers(source: Source) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return our numbers and the paper's, as `compared` takes them."""
     if source.output.kind == "unlearning":
-        ours = _melted(method_numbers(source, [RETRAIN, *source.methods]), [*CELL, "method", *COUNTS], "ours")
-        return ours, _melted(corrected_summary(), [*CELL, "method"], "reported")
+        ours = _melted(method_numbers(source, [RETRAIN, *source.methods]), [*CELL_KEYS, "method", *COUNTS], "ours")
+        return ours, _melted(corrected_summary(), [*CELL_KEYS, "method"], "reported")
     numbers, reported, column, value = BY_CLASS[source.output.kind]
     ours = numbers(source).rename(columns={column: "column", value: "ours", f"{value}_sd": "ours_sd"})
     # Where classes are digits, pandas reads numbers.
@@ -118,7 +118,7 @@ def _numbers(source: Source) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _with_average(data: pd.DataFrame, value: str, keys: list[str]) -> pd.DataFrame:
     """Return numbers by class and, as a further column, the average difference to Retrain by method."""
     parts = [data[[*keys, value]]]
-    for _, cell_rows in data.groupby(CELL, sort=False):
+    for _, cell_rows in data.groupby(CELL_KEYS, sort=False):
         shares = {method: rows.set_index("column")[value] for method, rows in cell_rows.groupby("method", sort=False)}
         for method, rows in cell_rows.groupby("method", sort=False):
             if RETRAIN in shares:
@@ -174,7 +174,7 @@ def _notes(source: Source, data: pd.DataFrame, ranks: pd.DataFrame) -> list[str]
     flips = [
         f"{short_label(Cell(*cell), source.cells)}: " * (len(source.cells) > 1)
         + ", ".join(f"{method_label(pair.method)} and {method_label(pair.method_other)}" for pair in pairs.itertuples())
-        for cell, pairs in ranks[ranks["order"] < 0].groupby(CELL, sort=False)
+        for cell, pairs in ranks[ranks["order"] < 0].groupby(CELL_KEYS, sort=False)
     ]
     return [
         f"Ours, {'mean ± standard deviation ' * (trials > 1)}{facts.over(trials)} at the "
@@ -192,10 +192,10 @@ def _notes(source: Source, data: pd.DataFrame, ranks: pd.DataFrame) -> list[str]
 
 def _slips(source: Source, data: pd.DataFrame) -> str:
     """Name the averages that the paper's means give where it prints others."""
-    shown = set(data[[*CELL, "method"]].itertuples(index=False, name=None))
+    shown = set(data[[*CELL_KEYS, "method"]].itertuples(index=False, name=None))
     texts = [
         f"{method_label(slip['method'])} {number(slip['recomputed'])} (it prints {number(slip['printed'])})"
         for slip in (gap_slips() if source.output.kind == "unlearning" else [])
-        if slip["what"] == "avg_gap" and (*(slip[key] for key in CELL), slip["method"]) in shown
+        if slip["what"] == "avg_gap" and (*(slip[key] for key in CELL_KEYS), slip["method"]) in shown
     ]
     return f"The paper's average gap as its means give it, where it prints another: {', '.join(texts)}" if texts else ""
