@@ -29,6 +29,7 @@ def build(study: Study, partial: bool = False) -> dict[str, Any]:
     tests = pd.concat([pd.read_csv(file) for file in files if file not in missing], ignore_index=True)
     tests["kept"] = [is_kept(row) for row in tests.itertuples()]
     tests["value"] = tests["value"].map(number) + tests["unit"].map(lambda unit: "" if unit == "points" else f" {unit}")
+    tests["paper"] = tests["paper"].map(number)
     cells = cells_of(tests)
     tests["place"] = tests["place"].map(lambda name: short_label(Cell.parse(name), cells), na_action="ignore")
     claims = [

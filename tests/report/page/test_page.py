@@ -113,7 +113,7 @@ def test_claims_have_verdicts_with_remarks_and_need_their_table(filled, text, co
     section = words(re.search(r'<section id="claims".*?</section>', text, re.S)[0])
     # FT leaves a gap of 1.25 and CoUn one of 0.75, in every trial.
     test = "adding CL lowers the average gap Tables 9, 10 random 10 % FT with the term 0.50"
-    assert f"{test} all trials are alike: no interval undecided" in section
+    assert f"{test} all trials are alike: no interval — undecided" in section
     assert "one trial" not in section
     assert "batch size 256 is best Figure 10 needs CoUn at batch size 256 and another not tested" in section
     path = paths.table("tiny", "claims", ".csv")
