@@ -118,9 +118,9 @@ def test_claims_have_verdicts_with_remarks_and_need_their_table(filled, text, co
     assert "batch size 256 is best Figure 10 needs CoUn at batch size 256 and another not tested" in section
     path = paths.table("tiny", "claims", ".csv")
     table = pd.read_csv(path)
-    table.loc[table["verdict"] != UNTESTED, ["low", "high", "remark"]] = [0.25, 0.75, "diverged: FT in 1"]
+    table.loc[table["verdict"] != UNTESTED, ["low", "high", "paper", "remark"]] = [0.25, 0.75, 0.4, "diverged: FT in 1"]
     table.to_csv(path, index=False)
-    assert "FT with the term (diverged: FT in 1) 0.50 0.25 to 0.75 undecided" in words(drawn(filled))
+    assert "FT with the term (diverged: FT in 1) 0.50 0.25 to 0.75 0.40 undecided" in words(drawn(filled))
     path.unlink()
     with pytest.raises(StaleOutput, match=r"claims\.csv is missing"):
         draw_page(filled)
