@@ -217,3 +217,12 @@ def competes(method: str) -> bool:
 def matches(pattern: str, cell: str) -> bool:
     """Match dataset/arch/scenario part by part; ``*`` matches anything within a part, and alone every cell."""
     return pattern == "*" or re.fullmatch(re.escape(pattern).replace(r"\*", "[^/]*"), cell) is not None
+
+
+def check_patterns(hyperparameters: object, where: str) -> None:
+    """Raise `BadInput` where settings stand directly below a method, with no pattern of cells above it."""
+    for name, entries in hyperparameters.items() if isinstance(hyperparameters, dict) else ():
+        has_settings = isinstance(entries, dict) and any(not isinstance(value, dict) for value in entries.values())
+        if has_settings and "*" not in name and "/" not in name:
+            accepted = f"accepted is a pattern of cells, such as '*', with {name!r} and its settings below"
+            raise BadInput(f"{where}: hyperparameters.{name}: {accepted}")

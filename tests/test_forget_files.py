@@ -129,6 +129,13 @@ def test_scores_without_enough_trials_are_refused(project):
         BadInput, match=r"resample: \[\]: all trials of .* forget the same samples: accepted are \[split\]"
     ):
         write_scores(project.study(), "digits/convnet/random-10", Path("scores.csv"))
+    by_class = project.study(
+        {"tables": {"table2": {"cells": ["digits/convnet/class-8"], "methods": ["ft"]}}}, name="classes"
+    )
+    with pytest.raises(
+        BadInput, match="class-8: all trials forget the same samples: accepted is a cell that forgets at random"
+    ):
+        write_scores(by_class, "digits/convnet/class-8", Path("scores.csv"))
     for scenario, message in {
         "random-10": "1 trials do not retain and leave out any sample",
         "random-20": "no Retrain",

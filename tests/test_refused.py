@@ -99,7 +99,11 @@ CHANGES = [
     ),
     (BOTH | {"labels": {"ft": "Ours", "not": "ours"}}, "labels: 'ours'", "would stand for ft and not: give them two"),
     (BOTH | {"labels": {"ft": "NoT"}}, "labels: ", "ft and not"),
-    (hyper("coun", lr=1), "hyperparameters.coun.lr: 1", "accepted is a mapping of names"),
+    (
+        hyper("coun", lr=1),
+        "hyperparameters.coun",
+        "a pattern of cells, such as '*', with 'coun' and its settings below",
+    ),
     (dataset(augmentation={"mean": [76.5], "std": [96.0]}), "datasets.digits.augmentation", "from 0 to 1"),
     ({"colours": {"ft": "red"}}, "colours.ft: 'red'", "accepted is text that matches ^#"),
     ({"only": ["table2", "table2"]}, "only", "'table2' is listed twice"),

@@ -90,7 +90,7 @@ class Comparison:
         yield f"B  {self.second.name}: {number_of(second['fingerprint'].nunique(), 'run')}"
         identical_pairs, pairs = int(self.pairs["same"].sum()), len(self.pairs)
         by_sample = self.pairs[["samples_first", "samples_second"]].notna().to_numpy().all()
-        precision = "sample by sample" if by_sample else "to the last digit of every metric"
+        precision = "sample by sample, as recorded" if by_sample else "to the last digit of every metric"
         identical = f"{identical_pairs or 'none'} of them identical" + f", {precision}" * bool(identical_pairs)
         yield f"{number_of(pairs, 'pair')}, {identical}"
         if first["fingerprint"].duplicated().any() or second["fingerprint"].duplicated().any():
@@ -172,7 +172,7 @@ def _noise(rows: pd.DataFrame) -> str:
     if np.isfinite(floor):
         return f"; noise of mean average gaps {number(floor)}"
     no_floor = rows["low"].notna().any() and rows["noise_floor"].isna().all()
-    return "; no trials of Retrain, so the interval alone decides" * bool(no_floor)
+    return "; fewer than two trials of Retrain, so the interval alone decides" * bool(no_floor)
 
 
 def _entry(row: Any) -> str:

@@ -164,6 +164,8 @@ def write_scores(study: Study, cell_name: str, path: Path, replace: bool = False
     runs = [run for run, run_cell in pairs if run_cell == cell and run.name.method == RETRAIN]
     if not runs:
         raise BadInput(f"{cell}: study {study.name!r} has no Retrain there: it has {', '.join(map(str, study.cells))}")
+    if Scenario(cell.scenario).kind != "random":
+        raise BadInput(f"{cell}: all trials forget the same samples: accepted is a cell that forgets at random")
     if "split" not in study.resample:
         fault = f"{study.file}: resample: {study.resample}: all trials of {cell} forget the same samples"
         raise BadInput(f"{fault}: accepted are [split] and [original, split]")

@@ -88,6 +88,9 @@ def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
     groups = train_groups if study.keep_twins else None
     frame = split_frame(*labels, arrays.classes, Scenario(scenario), rng, study.hold_out, chosen, groups)
     forgotten = splits.forgotten(frame)
+    if len(splits.forgotten(frame, "test")) == len(arrays.test_labels):
+        fault = f"{study.file}: scenario {scenario!r} of {dataset}: all test images are of its class"
+        raise BadInput(f"{fault}: accepted is a class that leaves some")
     unseen = splits.held_out(count, study.hold_out, _split_stream(study, dataset, trial))
     copies = splits.twins(train_groups, test_groups, forgotten, np.setdiff1d(np.arange(count), [*forgotten, *unseen]))
     facts = {"images": store.content_digest(study.dataset_folder(dataset)), "classes": arrays.classes, **copies}

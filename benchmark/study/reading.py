@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from benchmark import paths
 from benchmark.data.store import WHERE
 from benchmark.errors import BadInput, line_of, unknown
-from benchmark.names import LONGEST, matches
+from benchmark.names import LONGEST, check_patterns, matches
 from benchmark.settings import UNKNOWN_KEY, DatasetSettings
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -123,6 +123,7 @@ def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str
         _check_removed(inherited, data, path)
         data = merge(inherited, {"description": f"{parent}, with changes"} | data)
     own = data.get("hyperparameters") or {}
+    check_patterns(own, str(path))
     if includes_tuned and isinstance(own, dict):  # anything else is refused later, by its type
         data["hyperparameters"] = _laid_over(own, tuned_values(data["tuned"], str(path)), str(path))
     return data

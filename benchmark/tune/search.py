@@ -64,7 +64,12 @@ def tune(name: str, jobs: int, replace: bool = False) -> Path:
 
 def report(name: str, replace: bool = False) -> Path:
     """Write the values found so far, without a search; return the file."""
-    journal = Journal(Study.load(name, tuned=False))
+    study = Study.load(name, tuned=False)
+    if not paths.journal(name).is_file():  # to open it would write one
+        raise BadInput(
+            f"{paths.journal(name)}: no such file: accepted is the journal of a search, which 'tune {name}' begins"
+        )
+    journal = Journal(study)
     journal.check_images()
     tuned_file.check(journal, replace)
     return tuned_file.write(journal)

@@ -179,7 +179,7 @@ def _add(piece: Piece) -> None:
     """Copy a piece into this pool, unless a job here has finished the run since the plan was made."""
     target = paths.RESULTS / piece.relative_path
     with locked(paths.work(f"{piece.relative_path.partition('/')[2]}.lock")):
-        if piece.record and (target / RUN).exists():
+        if piece.record and piece_at(paths.RESULTS, piece.relative_path):  # a damaged run is replaced
             raise BadInput(f"{target} was finished here while others were copied: give the same command again")
         _copy(piece, target)
 

@@ -15,7 +15,7 @@ from benchmark.data import folder, store
 from benchmark.data.images import decode, differ_in_size
 from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
-from benchmark.study.prepare import prepare
+from benchmark.study.prepare import prepare, split
 from benchmark.study.study import Study
 from benchmark.workflow.preflight import check_all, check_unchanged
 from tests.data.conftest import encoded, folder_settings
@@ -69,6 +69,18 @@ def own(
     }
     write(json.dumps(study), "own")
     return Study.load("own")
+
+
+def test_a_class_that_has_all_test_images_is_not_forgotten(image_folder):
+    shutil.rmtree(image_folder / "test" / "dog")
+    study = own(image_folder, "mine/convnet/class-cat")
+    prepare(study, "mine")
+    with pytest.raises(
+        BadInput, match="scenario 'class-cat' of mine: all test images are of its class: accepted is a class"
+    ):
+        split(study, "mine", "class-cat", 0)
+    study = own(image_folder, "mine/convnet/class-dog")
+    assert split(study, "mine", "class-dog", 0).is_file()
 
 
 def test_what_does_not_suit_the_prepared_images_is_refused(image_folder):

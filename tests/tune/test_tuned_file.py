@@ -75,6 +75,13 @@ def test_a_candidate_that_an_earlier_version_gave_up_has_used_its_budget_and_is_
     assert (about["candidates"], about["given_up_half_way"]) == (2, 1)
 
 
+def test_without_a_search_there_is_nothing_to_report_and_no_journal_is_begun(project):
+    project.study(TUNE)
+    with pytest.raises(BadInput, match=r"tiny-tuning\.jsonl: no such file: accepted is the journal of a search"):
+        search.report("tiny")
+    assert not paths.journal("tiny").exists()
+
+
 def test_the_values_of_another_search_are_replaced_on_request_alone(project):
     project.study(TUNE)
     pretend(count=6)

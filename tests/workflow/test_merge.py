@@ -85,6 +85,14 @@ def test_a_run_that_a_job_here_finishes_meanwhile_is_left_alone(study, monkeypat
     assert read_record(target / paths.RUN)["stamp"]["device"] == "this one"
 
 
+def test_a_run_that_has_lost_a_file_is_restored_from_another_pool(study):
+    merge([Path("../there")])
+    target = run_folder(study, NEW)
+    (target / paths.SAMPLES).unlink()
+    assert "1 run added" in merge([Path("../there")])[0]
+    assert read_record(target / paths.RUN)["sha256"][paths.SAMPLES] == sha256(target / paths.SAMPLES)
+
+
 def test_runs_of_other_settings_are_taken_and_a_table_shows_both(study):
     before = files()
     planned, succeeded = merge([Path("../there")], dry_run=True)

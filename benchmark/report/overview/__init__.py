@@ -26,7 +26,7 @@ def draw_overview(names: Iterable[str], images: bool = True) -> Path:
     """Write ``figures/index.html`` of the studies whose results are gathered, and return its path.
 
     Without ``images``, write ``index.without-images.html``, publishable where images are not. A study that cannot be
-    read is left out, with a line on the terminal. Raises `StaleOutput` if no study has results.
+    read, or lacks a gathered file, is left out, with a line on the terminal. Raises `StaleOutput` if none has results.
     """
     entries: list[dict[str, Any]] = []
     galleries: list[dict[str, Any]] = []
@@ -36,15 +36,15 @@ def draw_overview(names: Iterable[str], images: bool = True) -> Path:
             continue
         try:
             study = Study.load(name)
-        except BadInput as error:
+            use(study)
+            results = frames.gathered(study)
+            shown = [(entry, forgotten.build(results, cell, images)) for cell, entry in cells.build(results)]
+        except (BadInput, StaleOutput) as error:
             print(f"study {name} is left out: {error}")
             continue
-        use(study)
-        results = frames.gathered(study)
         if remark := frames.lacking(study, frames.gathered_frame(name, "metrics")):
             remarks[name] = remark
-        for cell, entry in cells.build(results):
-            gallery = forgotten.build(results, cell, images)
+        for entry, gallery in shown:
             entries.append(entry | {"images": len(galleries) if gallery else None})
             galleries += [gallery] if gallery else []
     if not entries:

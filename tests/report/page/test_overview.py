@@ -65,6 +65,15 @@ def test_a_study_that_has_changed_is_marked_and_one_that_cannot_be_read_is_left_
         assert f"study {filled.name} is left out: {file}: " in capsys.readouterr().out
     finally:
         file.write_text(content)
+    audits = paths.gathered(filled.name, "audits")
+    gathered = audits.read_bytes()
+    try:
+        audits.unlink()
+        with pytest.raises(StaleOutput, match="no study has gathered results"):
+            draw_overview([filled.name])
+        assert f"study {filled.name} is left out: {audits} is missing" in capsys.readouterr().out
+    finally:
+        audits.write_bytes(gathered)
     assert "of another configuration" not in draw_overview([filled.name]).read_text()
 
 
