@@ -73,8 +73,7 @@ class Watched(Job):
 
     def __init__(self, study: Study, name: str, stop: int | None = None) -> None:
         run = study.run(name)
-        kept = run.name.is_original or run.name in study.runs_with_weights
-        keep = paths.run(run.pool_path) / paths.MODEL if kept else None
+        keep = paths.run(run.pool_path) / paths.MODEL if run.name in study.runs_with_weights else None
         super().__init__(study, run, "test", keep)
         self.stop, self.pauses = stop, 0
         self.loaded: list[tuple[int, Part]] = []
