@@ -70,10 +70,20 @@ PLUGINS = {
         "a Classifier: negated: 2: accepted are positions of the parameters, 0 to 1"
     ),
     "@ARCHITECTURES.register('mine')\ndef mine(classes): ...": (
-        "architecture 'mine' is mine(classes): accepted is a function of (classes, image_shape)"
+        "plugins: 'mine' is mine(classes): accepted is a function of (classes, image_shape)"
+    ),
+    f"{CLASS}loss = lambda self, outputs, batch, epoch: outputs['retain'].cross_entropi(batch['retain'].label)": (
+        "plugins: 'half', tried on made-up images: AttributeError: 'Output' object has no attribute "
+        "'cross_entropi' (line 7)"
+    ),
+    f"{CLASS}batches = lambda self, epoch: self.parts('retian', epoch)": "'Context' object has no attribute 'retian'",
+    f"{CLASS}batches = lambda self, epoch: self.parts('retain')": "missing 1 required positional argument: 'epoch'",
+    f"{CLASS}prepare = lambda self, model: weights": "NameError: name 'weights' is not defined (line 7)",
+    f"{MODEL}Classifier(torch.nn.Flatten(), torch.nn.Linear(65, classes))": (
+        "plugins: 'mine', tried on images of shape (1, 8, 8): RuntimeError: "
     ),
     "ARCHITECTURES.add('mine', 'json:mine')": "architecture 'mine' is 'json:mine', and there is none",
-    f"{MODEL}None": "plugins: architecture 'mine' returns NoneType: accepted is a benchmark.",
+    f"{MODEL}None": "plugins: 'mine': architecture 'mine' returns NoneType: accepted is a benchmark.",
     **{
         f"METHODS.add({name!r}, Method)": "accepted are lower-case words"
         for name in ("Half", "half method", "half@x=1", "half+cl", "", "-half", "half\n")

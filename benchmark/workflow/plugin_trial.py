@@ -6,15 +6,16 @@ import contextlib
 import inspect
 import math
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from numbers import Real
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmark.data import store
 from benchmark.errors import BadInput, IncompletePlugin, StaleOutput, line_of
-from benchmark.methods.base import Batch, Method, Output, Part, check_positions, prepare, units_of
+from benchmark.methods.base import Batch, Context, Method, Output, Part, Recipe, check_positions, prepare, units_of
 from benchmark.names import MethodName
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS
 from benchmark.study.checks import PIXELS
@@ -86,30 +87,49 @@ def _check_call(what: str, function: Any, *parameters: str) -> None:
 def check_plugins(study: Study) -> None:
     """Raise `BadInput` if a plugin's method or architecture lacks what its first step would miss.
 
-    Each is tried on a stand-in, for which it was not made: any other error there is ignored.
+    A method is tried on a stand-in, for which it was not made: an error there that may be the stand-in's is ignored.
     """
     runs = {MethodName.parse(run.name.method).base: run for run in study.runs()}
     for base, run in runs.items():
         if METHODS.code(base):
-            with _only_missing_parts(f"{study.file}: plugins: {base!r}"):
+            where = f"{study.file}: plugins: {base!r}"
+            with _refusing(where, "made-up images", METHODS.module(base), _is_slip):
                 first_steps(run, SAMPLES * study.hold_out // 100)
     for arch, dataset in dict.fromkeys((run.name.arch, run.name.dataset) for run in study.runs()):
         if ARCHITECTURES.code(arch):
-            where = f"{study.file}: plugins"
+            where = f"{study.file}: plugins: {arch!r}"
             make = ARCHITECTURES.get(arch, where)
-            _check_call(f"{where}: architecture {arch!r}", make, "classes", "image_shape")
-            with _only_missing_parts(where):
-                _first_outputs(arch, *_classes_and_shape(study, dataset))
+            _check_call(where, make, "classes", "image_shape")
+            classes, shape = _classes_and_shape(study, dataset)
+            # Any error is a fault: counting the computation would fail in the same way.
+            with _refusing(where, f"images of shape {shape}", ARCHITECTURES.module(arch), lambda error: True):
+                _first_outputs(arch, classes, shape)
 
 
 @contextlib.contextmanager
-def _only_missing_parts(where: str) -> Iterator[None]:
+def _refusing(where: str, images: str, module: str, is_fault: Callable[[Exception], bool]) -> Iterator[None]:
+    """Raise `BadInput` for an `IncompletePlugin` and for what else is a fault of the code; ignore any other error."""
     try:
         yield
     except IncompletePlugin as error:
         raise BadInput(f"{where}: {error}") from None
-    except Exception:
-        return
+    except Exception as error:
+        if is_fault(error):
+            fault = f"{type(error).__name__}: {error}{line_of(error, module)}"
+            raise BadInput(f"{where}, tried on {images}: {fault}") from None
+
+
+def _is_slip(error: Exception) -> bool:
+    """Return whether an error is the code's own, whatever it is tried on: a misspelt name or a call of wrong arguments.
+
+    What a model lacks, another architecture may have.
+    """
+    import torch
+
+    if isinstance(error, AttributeError):
+        return isinstance(error.obj, ModuleType | torch.Tensor | Method | Recipe | Context | Part | Output)
+    calls = isinstance(error, TypeError) and ("positional argument" in str(error) or "keyword argument" in str(error))
+    return calls or isinstance(error, NameError)
 
 
 def first_steps(run: Run, held_out: int = 0) -> None:
