@@ -177,6 +177,7 @@ if __name__ == "__main__":
     if sys.argv[1] == "--serve":
         serve(socket.socket(fileno=int(sys.argv[2])), sys.argv[3:])
     else:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback before there is a process to forward it to
         try:
             sys.exit(ask(sys.argv[1:], os.environ[SERVER]))
         except (KeyError, OSError):
