@@ -19,9 +19,7 @@ COMMANDS = sorted(command.name or command.callback.__name__ for command in app.r
 
 
 def test_every_promised_command_and_kind_of_output_exists():
-    promised = (
-        "arithmetic bench check cite claims collect compare cost embed figure init leaderboard list memorisation "
-    )
+    promised = "arithmetic bench check cite collect compare cost embed figure init leaderboard list memorisation "
     promised += "merge new overview page prepare run schema score show split status table test tune unused verify"
     assert promised.split() == COMMANDS
     tables = "unlearning predictions distances theory hyperparameters claims verdicts tuning search power effort audit "

@@ -1,4 +1,4 @@
-"""Commands for research: search hyperparameters, score memorisation, test claims, measure speed."""
+"""Commands for research: search hyperparameters, score memorisation, measure speed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.app import TERMINATED, StudyName, app, argument, complete_study, flag, read
+from benchmark.commands.app import TERMINATED, StudyName, app, argument, flag, read
 from benchmark.errors import BadInput
 
 
@@ -49,16 +49,6 @@ def memorisation(
     from benchmark.results.sample_outputs import write_scores
 
     print(write_scores(read(study), cell, file, replace))
-
-
-@app.command()
-def claims(
-    study: Annotated[str, argument("a study whose results are gathered", "STUDY", complete_study)] = "quick",
-) -> None:
-    """Test the paper's claims on the gathered results."""
-    from benchmark.report.tables.claims_table import text
-
-    print(text(read(study)))
 
 
 @app.command()

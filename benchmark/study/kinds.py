@@ -33,7 +33,6 @@ class Kind:
     derives : what is derived from the runs' weights, which are then kept; or None.
     reported : the file of the paper's printed numbers that it can stand beside, or None.
     from_gathered : whether it is drawn from the gathered results of all runs, not from runs of its own.
-    uses_margin : whether it calls numbers equal that lie within the study's margin.
     """
 
     description: str
@@ -45,7 +44,6 @@ class Kind:
     derives: str | None = None
     reported: str | None = None
     from_gathered: bool = False
-    uses_margin: bool = False
 
     @property
     def needs(self) -> list[str]:
@@ -234,11 +232,8 @@ KINDS = {
             by_epoch=True,
             reported="unlearning.csv",
             from_gathered=True,
-            uses_margin=True,
         ),
-        "verdicts": Kind(
-            "the claims in summary: how many verdicts of each kind", by_epoch=True, from_gathered=True, uses_margin=True
-        ),
+        "verdicts": Kind("the claims in summary: how many verdicts of each kind", by_epoch=True, from_gathered=True),
         "tuning": Kind("gaps with the study's own values and with tuned ones", _tuned_and_not, by_epoch=True),
         "search": Kind(
             "what the search for hyperparameters found, and what each method gained", _searched, shows_results=False

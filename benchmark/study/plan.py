@@ -81,7 +81,7 @@ class PlannedStudy(ResolvedStudy):
         drawn: list[Any] = [self.report_epoch, self.trials, sorted(file.pool_path for file in derived)]
         if name in self.versus_tables:
             drawn += [sha256(paths.REPORTED / str(kind.reported)), self.margin]
-        elif kind.uses_margin and self.margin != type(self).model_fields["margin"].default:
+        elif kind.from_gathered and self.margin != type(self).model_fields["margin"].default:
             drawn.append(self.margin)
         if kind.from_gathered:
             drawn += [sha256(file) for file in kind.reported_files]

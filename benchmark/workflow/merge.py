@@ -24,7 +24,7 @@ from benchmark.study.runs import SHORT
 from benchmark.workflow.pool import Piece, piece_at, pieces, without_record
 from benchmark.workflow.unused import used
 
-LEFT_OUT = "not looked at: checkpoints, logs, and gathered files, tables and figures, which snakemake draws here"
+LEFT_OUT = "not looked at: checkpoints, logs, journals of tune, and what snakemake gathers and draws here"
 
 
 @dataclass
@@ -217,15 +217,7 @@ def _report(plan: Merge, other: Path | None, folders: Sequence[Path], dry_run: b
         yield f"  no table shows them; 'python -m benchmark compare STUDY {other.parent}' says how far they are apart"
     yield from _unknown(plan)
     yield from (f"not taken: {problem}" for problem in plan.damaged)
-    journals = [file for folder in folders for file in _results(folder).glob("*-tuning.jsonl")]
-    if other_journals := sorted({file.name for file in journals if not _is_here(file)}):
-        yield f"left out: {', '.join(other_journals)}: a search goes on from one journal, and two cannot be joined"
     yield LEFT_OUT
-
-
-def _is_here(journal: Path) -> bool:
-    present = paths.RESULTS / journal.name
-    return present.is_file() and sha256(present) == sha256(journal)
 
 
 def _runs(pieces: dict[str, Piece]) -> str:

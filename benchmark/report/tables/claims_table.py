@@ -1,10 +1,9 @@
-"""The paper's claims with their verdicts: a table of a study, and text for ``python -m benchmark claims``."""
+"""The paper's claims with their verdicts."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from benchmark import paths
@@ -14,14 +13,13 @@ from benchmark.metrics.verdicts import EXPLORATORY, NOT_REPRODUCED, PRIMARY, REP
 from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.source import Source
-from benchmark.report.style import readable, short_label, use
+from benchmark.report.style import readable, short_label
 from benchmark.report.tables import theory_table
 from benchmark.report.tabular import DASH, THIN, Block, Column, Entry, Row, Table, formula, interval, number
 from benchmark.results import frames
 from benchmark.results.frames import Results
 from benchmark.results.measured import COLLAPSE_TEXT
 from benchmark.study.plan import REPORTED_FILE
-from benchmark.study.study import Study
 
 DECIDED = (REPRODUCED, NOT_REPRODUCED)
 VERDICTS = (*DECIDED, UNDECIDED, UNTESTED)
@@ -36,20 +34,6 @@ def tested(results: Results) -> pd.DataFrame:
     printed = reported_means() if (paths.REPORTED / REPORTED_FILE).is_file() else pd.DataFrame()
     table = verdicts(Evidence(*evidence, printed, margin=results.study.margin))
     return table.assign(**{column: table[column].map(readable, na_action="ignore") for column in ("subject", "remark")})
-
-
-def text(study: Study) -> str:
-    """Return every claim with its verdict, and their limits, in plain text."""
-    use(study)
-    results = frames.gathered(study)
-    data = tested(results)
-    tests = data[data["verdict"] != UNTESTED]
-    lines = [f"study {study.name}: {len(tests)} tests of {tests['claim'].nunique()} claims"]
-    for name, rows in data.groupby("claim", sort=False):
-        lines += ["", f"{name} ({rows['family'].iloc[0]}): {title(rows.iloc[0])}"]
-        lines += [f"  {_line(row)}" for row in rows.itertuples()]
-    notes = ["In brackets: 95 % interval", f"* {corrected(data)}", *filter(None, limits(results, data))]
-    return "\n".join([*lines, "", _counts(data), *(f"{note}." for note in notes)])
 
 
 def build(source: Source) -> Table:
@@ -92,16 +76,6 @@ def cells_of(data: pd.DataFrame) -> list[Cell]:
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------
-
-
-def _line(row: Any) -> str:
-    if row.verdict == UNTESTED:
-        return f"{row.verdict}: {row.remark}"
-    ends = f"[{row.low:.2f}, {row.high:.2f}]" if np.isfinite(row.low) else "(no interval)"
-    verdict = f"{row.verdict}{'*' * is_kept(row)}".ljust(len(NOT_REPRODUCED) + 1)
-    value = f"{row.value:7.2f}" if np.isfinite(row.value) else f"{DASH:>7}"
-    paper = f"; the paper's means: {row.paper:.2f}" if np.isfinite(row.paper) else ""
-    return f"{verdict}  {value} {ends:<18}  {row.place}  {_subject(row)}{paper}"
 
 
 def _row(row: Any, cells: list[Cell]) -> Row:
