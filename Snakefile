@@ -108,7 +108,7 @@ onstart:
     logger.removeHandler(errors)
     if sys.platform == "linux" and workflow.local_exec:
         job_server.start(jobs, dict.fromkeys(resources.THREADS, str(study.threads)))
-    if jobs["run"] and study.precision != "float32" and workflow.local_exec:
+    if jobs["run"] and workflow.local_exec:
         shell("{command} check {study.name} --speed | grep '^warning' || true")
     if jobs["run"] and not gpu and not workflow.local_exec:
         print("warning: no job asks for a GPU; with --resources gpu=N each does, N of them at once", flush=True)

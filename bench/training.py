@@ -91,15 +91,23 @@ def _step(arch: str, method: str, full_batch: int, device: Device, options: Opti
     return timed(name, seconds, jobs * batch, "images/s", share)
 
 
+def _use(device: Device) -> None:
+    """Make the device's card this process's current one, for which its clock waits."""
+    if device.device.type == "cuda":
+        torch.cuda.set_device(device.device)
+
+
 def step(method: str, arch: str, device: Device, batch: int, threads: int) -> Callable[[], None]:
     """Return our step of a method, as a job's process does it."""
     prepare_process(threads)
+    _use(device)
     return work.steps(work.trainer(method, arch, work.arrays(train=5 * batch), device, batch, forget=batch))
 
 
 def plain_step(method: str, arch: str, device: Device, batch: int, threads: int) -> Callable[[], None]:
     """Return the reference's step. Its loader fetches the next batches while a step computes."""
     reference.prepare_process(threads)
+    _use(device)
     data = work.arrays(train=5 * batch)
     model = work.model(arch, data).to(device.device)
     reference.use_torchs_dropout(model)
@@ -127,6 +135,7 @@ def _evaluation(arch: str, device: Device, options: Options) -> Row:
 def evaluation(arch: str, device: Device, data: Arrays, threads: int) -> Callable[[], object]:
     """Return our pass over the data, as a job's process does it."""
     prepare_process(threads)
+    _use(device)
     images = Images(data, work.AUGMENTATION, device.device)
     return partial(predict, device.place(work.model(arch, data)), images, device)
 
@@ -134,6 +143,7 @@ def evaluation(arch: str, device: Device, data: Arrays, threads: int) -> Callabl
 def plain_evaluation(arch: str, device: Device, data: Arrays, threads: int) -> Callable[[], object]:
     """Return the reference's pass. Its loaders exist already, as in a script that evaluates after every epoch."""
     reference.prepare_process(threads)
+    _use(device)
     model = work.model(arch, data).to(device.device)
     view = reference.transform("N", work.AUGMENTATION, data.image_shape[1])
     pictures = [reference.Pictures(*data.split(name), view) for name in ("train", "test")]

@@ -69,7 +69,8 @@ def bench(
     threads: Annotated[int, typer.Option(min=1, help="processor threads")] = os.cpu_count() or 1,
     short: Annotated[bool, flag("--short", "do little work, just to see that it runs")] = False,
     name: Annotated[
-        str | None, typer.Option(help="name of the file in results/bench/  [default: cpu, or short with --short]")
+        str | None,
+        typer.Option(help="name of the file in results/bench/  [default: gpu, cpu, or short with --short]"),
     ] = None,
 ) -> None:
     """Measure speed. It is compared with plain code and the hardware's peak, and measured as data and trials grow."""
@@ -78,9 +79,10 @@ def bench(
         raise BadInput(f"bench: not installed; {remedy}")
     from bench.report import SECTIONS, bench, chosen
     from bench.rows import Options
+    from benchmark.training.device import uses_gpu
 
     if listed:
         print("\n".join(f"{section:10} {question}" for section, question in SECTIONS.items()))
         return
     options = Options(repeats or (1 if short else 5), threads, short)
-    print(bench(chosen(only), options, name or ("short" if short else "cpu")))
+    print(bench(chosen(only), options, name or ("short" if short else "gpu" if uses_gpu() else "cpu")))

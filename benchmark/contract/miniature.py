@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import random
 import signal
 import tempfile
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -27,6 +29,7 @@ from benchmark.study.plugins import method_class
 from benchmark.study.prepare import prepare, split
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
+from benchmark.training.device import DEVICE
 from benchmark.training.job import Job
 from benchmark.training.loop import Interrupted, Trainer
 from benchmark.workflow.plugin_trial import first_steps
@@ -162,7 +165,9 @@ def miniature(method: str, plugins: Sequence[str] = ()) -> Iterator[MethodTest]:
     """
     name = MethodName.parse(method)
     plugins = [str(Path(plugin).resolve()) if plugin.endswith(".py") else plugin for plugin in plugins]
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+    # Equality to the last digit is promised for processors alone.
+    on_processor = mock.patch.dict(os.environ, {DEVICE: "cpu"})
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), on_processor:
         table = {"kind": "unlearning", "cells": [str(CELL)], "methods": [str(name)]}
         study = make_study(NAME, STUDY | {"plugins": plugins, "tables": {"table": table}})
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):

@@ -30,6 +30,8 @@ DEVICES = ("auto", "cpu", "cuda")
 COMPILE = "BENCHMARK_COMPILE"
 # All but the first are torch.compile's modes; `reduce-overhead` records CUDA graphs.
 COMPILE_MODES = (OFF := "off", "default", "reduce-overhead", "max-autotune")
+# What cuDNN says where it cannot allocate a workspace, among others.
+NO_ENGINE = ("unable to find an engine", "valid cuDNN algorithm")
 # From glibc's malloc.h.
 TRIM_THRESHOLD, MMAP_MAX = -1, -4
 
@@ -42,14 +44,16 @@ class Device:
     precision: str  # float32 or bfloat16: auto is resolved
 
     @classmethod
-    def choose(cls, precision: str, threads: int) -> Device:
+    def choose(cls, precision: str, threads: int, computes: bool = True) -> Device:
         """Take a GPU if there is one, and bfloat16 if ``precision`` is ``auto`` and it is fast there.
+
+        A job that only scores predictions made elsewhere does not compute, and takes none.
 
         The environment variable BENCHMARK_DEVICE may insist on ``cuda`` or ``cpu``. The process holds its GPU until it
         ends, and waits while other jobs hold them all. From then on it keeps the memory that it frees.
         """
         prepare_process(threads)
-        device = take_gpu() if uses_gpu() else torch.device("cpu")
+        device = take_gpu() if computes and uses_gpu() else torch.device("cpu")
         # Otherwise convolutions called float32 would read their inputs as TF32, with the mantissa of float16; so would
         # matrix products where TORCH_ALLOW_TF32_CUBLAS_OVERRIDE is set, as it is in NVIDIA's containers.
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
@@ -67,7 +71,7 @@ class Device:
     def peak_memory_mb(self) -> float:
         """Return the most memory held so far, in MiB: the card's where there is one, else the process's."""
         if self.device.type == "cuda":
-            return torch.cuda.max_memory_allocated(self.device) / 2**20
+            return torch.cuda.max_memory_reserved(self.device) / 2**20
         return process_memory_mb()
 
     def place(self, model: nn.Module) -> nn.Module:
@@ -156,6 +160,7 @@ def uses_gpu() -> bool:
 @cache
 def take_gpu() -> torch.device:
     """Wait for a GPU and hold it until this process ends; the same one however often it is called."""
+    torch.cuda.init()  # until then torch counts the cards of a machine, of whose slices (MIG) a process sees one
     # A GPU's position among the visible ones differs from process to process; its UUID does not.
     uuids = [str(torch.cuda.get_device_properties(position).uuid) for position in range(torch.cuda.device_count())]
     position = gpus.take(uuids, gpus.jobs_per_gpu())
@@ -166,7 +171,7 @@ def take_gpu() -> torch.device:
 def out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that memory ran out, the machine's or a GPU's."""
     # torch has a class of its own for it only where its own allocator for GPUs fails.
-    texts = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+    texts = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED", *NO_ENGINE)
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in str(error) for text in texts)
 
 
@@ -185,7 +190,8 @@ def explained(activity: str, batch_size: int | None = None) -> Iterator[None]:
             size = "" if batch_size is None else f" {batch_size}"
             cause = f"batch_size{size} leaves one image for the last batch, and one pixel of it to a batch norm"
             raise BadInput(f"{activity}: {cause}: accepted is a batch_size that leaves more") from None
-        on_gpu = isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in ("CUDA", "CUDNN"))
+        texts = ("CUDA", "CUDNN", *NO_ENGINE)
+        on_gpu = isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in texts)
         if on_gpu:
             gpus.avoid()
         if not out_of_memory(error):

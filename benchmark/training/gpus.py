@@ -19,6 +19,7 @@ from benchmark.errors import BadInput
 
 JOBS_PER_GPU = "BENCHMARK_JOBS_PER_GPU"
 POLL_SECONDS = 0.5
+REMARK_SECONDS = 120.0  # between a waiting job's lines: `status` takes a silent job of another host for dead
 AVOIDED_SECONDS = 600.0
 held: list[FileLock] = []  # by this process, until it ends
 
@@ -38,7 +39,7 @@ def take(gpus: Sequence[str], slots: int) -> int:
     Those that `avoid` named are left out, unless that leaves none.
     """
     folder = _folder()
-    waited = False
+    next_remark = 0.0
     while True:
         avoided = {name for name in gpus if _failed_lately(folder, name)}
         for slot in range(slots):
@@ -50,10 +51,10 @@ def take(gpus: Sequence[str], slots: int) -> int:
                     lock.acquire(timeout=0)
                     held.append(lock)
                     return position
-        if not waited:
+        if time.monotonic() >= next_remark:
             failed = f"; a job has just failed on {len(avoided)} of them" if avoided else ""
             print(f"waiting for a GPU: {slots} job(s) on each of {len(gpus)}{failed}", flush=True)
-        waited = True
+            next_remark = time.monotonic() + REMARK_SECONDS
         time.sleep(POLL_SECONDS)
 
 

@@ -62,8 +62,8 @@ class Job:
         self, study: Study, run: Run, command: str, keep_weights: Path | None = None, folder: Path | None = None
     ):
         self.study, self.run, self.command, self.keep_weights = study, run, command, keep_weights
-        self.device = Device.choose(study.precision, study.threads)  # may wait: before the clock starts
-        self.started, self._clock_start = datetime.now(UTC), time.perf_counter()
+        self.device = Device.choose(study.precision, study.threads, computes=run.name.method not in study.scored)
+        self.started, self._clock_start = datetime.now(UTC), time.perf_counter()  # after a wait for a GPU
         self._last_save, self._earlier_seconds = time.monotonic(), 0.0  # the latter of calls that were interrupted
         arrays = load_arrays(study, run.name.dataset)
         self.data = store.content_digest(study.dataset_folder(run.name.dataset))

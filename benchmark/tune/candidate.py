@@ -20,7 +20,6 @@ from benchmark.results import records as results
 from benchmark.seeds import members_stream
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
-from benchmark.training.device import explained
 from benchmark.training.job import Job
 from benchmark.training.loop import Interrupted, Trainer
 
@@ -86,7 +85,7 @@ class Candidate(Job):
 
     def go(self) -> str:
         """Train and evaluate; return ``finished`` or ``diverged``, or raise `Interrupted`."""
-        with self._signals(), explained(f"candidate {self.run.name}", self.run.settings.batch_size):
+        with self._signals():
             trainer = self._train(self._starting_model(), [])
             if self._samples is None and not trainer.diverged:  # an earlier call has evaluated the last epoch
                 self._samples = self._predict(trainer.model)

@@ -92,7 +92,7 @@ def status(name: str) -> tuple[str, bool]:
 
 def work(name: str, jobs: int, parent: int) -> None:
     """Try candidates, as one of ``jobs`` processes, until none remain or the process that started them has ended."""
-    from benchmark.training.device import Device
+    from benchmark.training.device import Device, explained
     from benchmark.training.loop import Interrupted
     from benchmark.tune.candidate import Candidate
 
@@ -107,8 +107,10 @@ def work(name: str, jobs: int, parent: int) -> None:
             continue
         pair, trial = next_candidate
         try:
-            candidate = Candidate(journal.study, pair.run(journal.values(trial)), pair.reference, trial, parent)
-            value = candidate.attempt(journal.tune.utility)
+            run = pair.run(journal.values(trial))
+            with explained(f"candidate {run.name}", run.settings.batch_size):
+                candidate = Candidate(journal.study, run, pair.reference, trial, parent)
+                value = candidate.attempt(journal.tune.utility)
         except BaseException:  # else other workers would wait for it
             trial.study.tell(trial.number, state=TrialState.FAIL)
             raise
@@ -118,6 +120,7 @@ def work(name: str, jobs: int, parent: int) -> None:
             print(tuned_file.line(journal, pair, result, jobs), flush=True)
         if candidate.stopped:
             raise Interrupted("stopped after a candidate had ended")
+        del candidate  # a GPU may have no room for its images beside those of the next one
 
 
 def _references(study: Study, cells: Sequence[Cell], jobs: int) -> None:

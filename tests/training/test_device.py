@@ -42,8 +42,9 @@ def start(locks: Path) -> Iterator[Start]:
     """Return a function that starts a process that takes a GPU, says which, and keeps it."""
     started = []
 
-    def begin(names: list[str], slots: int = 1) -> subprocess.Popen[str]:
-        code = f"import time; from benchmark.training.gpus import take; print(take({names}, {slots}), flush=True)"
+    def begin(names: list[str], slots: int = 1, remark: float = 120.0) -> subprocess.Popen[str]:
+        code = f"import time; from benchmark.training import gpus; gpus.REMARK_SECONDS = {remark}"
+        code += f"; print(gpus.take({names}, {slots}), flush=True)"
         command = [sys.executable, "-c", f"{code}; time.sleep(600)"]
         started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         return started[-1]
@@ -65,6 +66,7 @@ def pretend(locks: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[
     def see(*names: str) -> list[int]:
         current: list[int] = []
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "init", lambda: None)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: len(names))
         monkeypatch.setattr(torch.cuda, "get_device_properties", lambda position: SimpleNamespace(uuid=names[position]))
         monkeypatch.setattr(torch.cuda, "set_device", current.append)
@@ -87,6 +89,12 @@ def test_each_job_has_a_gpu_of_its_own_and_a_killed_holder_leaves_it_to_the_next
 def test_several_jobs_share_a_gpu_where_asked_once_every_gpu_has_one(start):
     assert [next_line(start(["a", "b"], 2)) for _ in range(4)] == ["0", "1", "0", "1"]
     assert next_line(start(["a", "b"], 2)) == "waiting for a GPU: 2 job(s) on each of 2"
+
+
+def test_a_job_that_waits_says_so_again_lest_status_take_it_for_dead(start):
+    assert next_line(start(["a"])) == "0"
+    waiting = start(["a"], remark=0.1)
+    assert next_line(waiting) == next_line(waiting) == "waiting for a GPU: 1 job(s) on each of 1"
 
 
 def test_a_gpu_is_the_same_at_whatever_position_it_is_seen(start):
@@ -164,6 +172,7 @@ def test_the_precision_of_jobs_here_is_known_while_others_hold_every_gpu(pretend
 
 def test_on_the_cpu_nothing_is_locked(pretend, locks, monkeypatch):
     pretend("GPU-1")
+    assert device.Device.choose("float32", threads=1, computes=False).device == torch.device("cpu")
     monkeypatch.setenv(device.DEVICE, "cpu")
     assert device.Device.choose("float32", threads=1).device == torch.device("cpu")
     monkeypatch.delenv(device.DEVICE)
@@ -208,6 +217,7 @@ ERRORS = {
     RuntimeError("CUDA error: out of memory"): "the GPU",
     RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"): "the GPU",
     RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"): "the GPU",
+    RuntimeError("GET was unable to find an engine to execute this computation"): "the GPU",
     RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"): "this machine",
     MemoryError(): "this machine",
 }

@@ -42,11 +42,15 @@ def ft(project):
 
 
 @pytest.mark.parametrize("number", ["loss", "margin"])
-def test_the_same_predictions_have_the_same_metrics_inside_and_outside(project, ft, number):
+def test_the_same_predictions_have_the_same_metrics_inside_and_outside(project, ft, number, monkeypatch):
     samples, write = ft
     write(samples[["prediction", "split", "index", "label", number]].sample(frac=1, random_state=0))
     study = scored(project)
-    theirs = project.run(study, THEIRS)
+    with monkeypatch.context() as with_gpus:  # of which it takes none
+        with_gpus.setattr("benchmark.training.device.uses_gpu", lambda: True)
+        with_gpus.setattr("benchmark.training.device.take_gpu", None)
+        with_gpus.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: True)
+        theirs = project.run(study, THEIRS)
     assert theirs.samples.drop(columns=["loss", "margin"]).equals(samples.drop(columns=["loss", "margin"]))
     for column in ("loss", "margin"):
         assert np.allclose(theirs.samples[column], samples[column], rtol=1e-3, atol=1e-3)
