@@ -31,18 +31,23 @@ class Mutation(NamedTuple):
 MUTATIONS = [
     Mutation(
         "a fingerprint without the choice of members",
-        *("study/resolve.py", '            "members": self.members,\n', "", "test_determines.py"),
+        *("study/resolve.py", '            "members": self.members,\n', "", "test_fingerprints.py"),
     ),
     Mutation(
         "splits of a study that do not nest",
         "study/prepare.py",
         "    rng = _split_stream(study, dataset, trial)\n",
         '    rng = _split_stream(study, f"{dataset} {scenario}", trial)\n',
-        "test_determines.py",
+        "data/test_splits.py",
     ),
     Mutation(
         "a fingerprint without keep_twins",
-        *("study/resolve.py", '            content["keep_twins"] = True\n', "            pass\n", "test_determines.py"),
+        *(
+            "study/resolve.py",
+            '            content["keep_twins"] = True\n',
+            "            pass\n",
+            "test_fingerprints.py",
+        ),
     ),
     Mutation(
         "copies of forgotten images that stay",
@@ -94,7 +99,7 @@ MUTATIONS = [
     ),
     Mutation(
         "a learning rate of yes",
-        *("settings.py", "if isinstance(leaf, bool) or (", "if (", "test_determines.py"),
+        *("settings.py", "if isinstance(leaf, bool) or (", "if (", "test_reading.py"),
     ),
     Mutation(
         "a run that is taken from another checkout as it lies there",

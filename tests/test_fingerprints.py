@@ -1,5 +1,6 @@
 """What the fingerprints of runs and of outputs depend on: what is trained and drawn again after a change."""
 
+import pytest
 import yaml
 
 from benchmark import paths
@@ -143,3 +144,32 @@ def test_an_output_is_drawn_again_where_only_the_names_of_its_runs_have_changed(
     assert [run.shown_as for run in runs[0]] != [run.shown_as for run in runs[1]]
     assert first.output_fingerprint("table2") != second.output_fingerprint("table2")
     assert first.fingerprint != second.fingerprint
+
+
+UNLEARNING = {"hyperparameters": {"*": {"unlearning": {"epochs": 3}}}}
+DETERMINING = [
+    {},
+    {"members": "random"},
+    {"seed": 2},
+    {"precision": "bfloat16"},
+    {"hold_out": 10},
+    {"keep_twins": True},
+]
+DETERMINING += [{"datasets": {"digits": {"subset": 150}}}, {"datasets": {"digits": {"size": 12}}}, UNLEARNING]
+
+
+def test_all_that_determines_a_result_is_in_its_fingerprint(empty):
+    fingerprints = [empty.study(change).run(f"{CELL}/ft/trial-0").fingerprint for change in DETERMINING]
+    assert len(set(fingerprints)) == len(DETERMINING)
+
+
+def test_the_fingerprint_of_original_says_which_images_its_trial_holds_out(empty):
+    studies = (empty.study({"hold_out": 10, "resample": drawn}) for drawn in (["original", "split"], ["original"]))
+    both, alone = (study.run("digits/convnet/original/trial-1").fingerprint for study in studies)
+    assert both != alone
+
+
+@pytest.mark.parametrize("change", [{"hold_out": 10}, {"keep_twins": True}])
+def test_a_split_lies_elsewhere_if_the_study_draws_it_otherwise(empty, change):
+    plain, changed = (empty.study(part).split("digits", "class-8", 0).pool_path for part in ({}, change))
+    assert plain != changed

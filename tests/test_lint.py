@@ -1,12 +1,13 @@
-"""The code's form: linter, formatters and type checker, with the settings of pyproject.toml."""
+"""The code's form: linter, formatters and type checker, with the settings of pyproject.toml, and listed mutations."""
 
+import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.mutations import MUTATIONS, ROOT, mutated
+
 OURS = ["bench", "benchmark", "docs", "tests"]  # not a user's own files beside them
 CHECKS = {
     "ruff": ["ruff", "check", *OURS],
@@ -20,3 +21,11 @@ CHECKS = {
 def test_the_code_passes(check):
     done = subprocess.run([sys.executable, "-m", *CHECKS[check]], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_listed_mutation_applies_to_this_code(tmp_path):
+    shutil.copytree(ROOT / "benchmark", tmp_path / "benchmark")
+    for mutation in MUTATIONS:
+        assert (ROOT / "tests" / mutation.tests).is_file()
+        before = mutated(tmp_path, mutation)
+        (tmp_path / "benchmark" / mutation.file).write_text(before, encoding="utf-8")

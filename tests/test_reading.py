@@ -4,12 +4,13 @@ import contextlib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.study.reading import read
 from benchmark.study.study import Study
-from tests.project import CELL, call, mistake, without_new_plugins
+from tests.project import CELL, STUDY, call, mistake, without_new_plugins
 
 
 def write(text: str, name: str = "tiny") -> None:
@@ -169,3 +170,34 @@ def test_extending_in_a_circle_or_what_is_no_study_is_refused(empty):
         write(f"extends: {parent}\n")
         with pytest.raises(BadInput, match="extends: unknown study 'nobody'" if parent == "nobody" else "tiny"):
             Study.load("tiny")
+
+
+WRONG = [
+    ("lr: 0.05", "lr: yes", "lr: 'yes': "),
+    ("lr: 0.05", "lr: true", "lr: True: accepted are numbers"),
+    ("lr: 0.05", "lr: 1:30", "lr: '1:30': "),
+    ("epochs: 2", "epochs: 100000000000", "epochs: 100000000000: "),
+    ("seed: 1", f"seed: {10**20}", f"seed: {10**20}: accepted are numbers"),
+    ("- 0.305", "- true", "mean: True: accepted are numbers"),
+    ("table8:", "t" * 130 + ":", "at most 120 characters"),
+    ("- ft", "- ft@lr=" + "0" * 130 + "1", "137 characters: accepted are at most 120"),
+    ("class-8", "class-" + "八" * 40, "126 bytes: accepted are at most 120"),
+    ("seed: 1", "description: " + "x" * 2_000_000, "bytes; accepted are at most 2,000,000"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "message"), WRONG, ids=[wrong[:20] for _, wrong, _ in WRONG])
+def test_values_that_are_no_numbers_or_too_long_are_refused_when_the_study_is_read(empty, right, wrong, message):
+    paths.CONFIG.mkdir()
+    text = yaml.safe_dump(STUDY, sort_keys=False)
+    assert right in text
+    paths.study_file("tiny").write_text(text.replace(right, wrong, 1), encoding="utf-8")
+    with pytest.raises(BadInput, match=r"^config/tiny\.yaml: ") as caught:
+        Study.load("tiny")
+    assert message in str(caught.value)
+
+
+def test_a_folder_that_is_no_checkout_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match="study 'quick': no folder config here: accepted is a checkout"):
+        Study.load("quick")

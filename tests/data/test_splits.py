@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from benchmark.data import splits
 from benchmark.data.splits import forgotten, held_out, read_split, split_frame
 from benchmark.errors import BadInput, DamagedFile, StaleOutput
-from benchmark.files import write_parquet
+from benchmark.files import write_parquet, written_origin
 from benchmark.names import Scenario
+from benchmark.study.prepare import split
 
 CLASSES = ["cat", "dog", "ship", "truck"]
 TRAIN = np.random.default_rng(5).integers(0, 4, 203)
@@ -159,3 +160,22 @@ def test_a_split_file_reads_back_as_written_and_other_columns_are_refused():
     write_parquet(path, pd.DataFrame({"split": ["train"], "row": [1]}))
     with pytest.raises(DamagedFile, match="accepted are split, index, stage"):
         read_split(path)
+
+
+def test_a_larger_split_forgets_all_that_a_smaller_one_forgets(project):
+    study = project.study()
+    scenarios = ("random-10", "random-50", "sequential-2x10")
+    drawn = {scenario: read_split(split(study, "digits", scenario, 0)) for scenario in scenarios}
+    first = set(forgotten(drawn["random-10"]))
+    assert first == set(forgotten(drawn["sequential-2x10"], stage=1)) and len(first) == 16
+    assert first < set(forgotten(drawn["sequential-2x10"])) < set(forgotten(drawn["random-50"]))
+
+
+def test_a_study_that_keeps_twins_together_forgets_both(project, monkeypatch):
+    monkeypatch.setattr(splits, "equal_images", lambda *_: [np.arange(160) // 2, np.full(60, -1)])
+    file = split(project.study({"keep_twins": True}), "digits", "random-10", 0)
+    index = read_split(file)["index"]
+    assert len(index) > 16 and set(index) == {twin for image in index for twin in (image, image ^ 1)}
+    assert written_origin(file)["twins"] == 0
+    file = split(project.study(), "digits", "random-10", 0)
+    assert len(read_split(file)) == 16 and written_origin(file)["twins"] > 0
