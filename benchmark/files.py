@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fnmatch
 import hashlib
 import json
 import os
@@ -274,6 +275,12 @@ def _flush(folder: Path) -> None:
             os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def files_below(folder: Path, pattern: str) -> list[Path]:
+    """Return the files below a folder whose names match a shell pattern, in order. Links to folders are followed."""
+    tops = os.walk(folder, followlinks=True)
+    return sorted(Path(top, name) for top, _, names in tops for name in fnmatch.filter(names, pattern))
 
 
 def sha256(path: Path) -> str:

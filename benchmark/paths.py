@@ -25,6 +25,7 @@ LOGS = RESULTS / "logs"
 # The files of a run; only some runs keep their weights.
 RUN, SAMPLES, HISTORY, MODEL = "run.json", "samples.parquet", "history.parquet", "model.safetensors"
 # Beside a checkpoint: the progress of a run under way.
+CHECKPOINT = "checkpoint.pt"
 PROGRESS = "progress.json"
 # The files that gather results over all runs of a study.
 FRAMES = ("metrics", "history", "predictions", "embeddings", "distances", "views", "relearning", "audits", "memorised")

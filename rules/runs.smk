@@ -54,7 +54,8 @@ rule weights:
         run=lambda wildcards: files.at(wildcards.run),
         parked=lambda wildcards: paths.parked_weights(wildcards.run),
     shell:
-        "if [ -f {params.parked:q} ]; then mv {params.parked:q} {output:q}; "
+        # In two steps: between two disks, a move is a copy, which may be cut off.
+        "if [ -f {params.parked:q} ]; then mv {params.parked:q} {output:q}.part && mv {output:q}.part {output:q}; "
         "else {command} run {study.name} {params.run.name:q} --planned {params.run.fingerprint} --weights > {log} 2>&1; fi"
 
 

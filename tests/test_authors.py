@@ -112,6 +112,7 @@ def test_a_plugin_that_keeps_all_promises_passes_and_one_that_cannot_run_fails(b
 
 
 def test_new_refuses_names_that_are_built_in(empty):
+    paths.CONFIG.mkdir()
     names = {"method": "ft", "architecture": "vit", "dataset": "digits"}
     known = f"[name in KINDS[kind][0] for kind, name in {names}.items()]"
     printed = empty.python(f"from benchmark.study.new_plugin import KINDS; print({known})")
@@ -121,6 +122,8 @@ def test_new_refuses_names_that_are_built_in(empty):
 
 
 def test_new_overwrites_nothing_and_refuses_unusable_names(empty):
+    assert "no folder config here: accepted is a checkout" in mistake("new", "method", "mine")
+    paths.CONFIG.mkdir()
     assert call("new", "method", "mine").stdout.startswith("mine.py, config/mine.yaml and test_mine.py are written.")
     before = Path("mine.py").read_text()
     assert "mine.py exists already" in call("new", "dataset", "mine").stderr

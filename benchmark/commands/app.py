@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmark import __version__, paths
-from benchmark.errors import unknown
+from benchmark.errors import BadInput, unknown
 
 if TYPE_CHECKING:
     from benchmark.study.study import Study
@@ -75,6 +75,12 @@ def read(name: str) -> Study:
     from benchmark.study.study import Study
 
     return Study.load(name)
+
+
+def require_top() -> None:
+    """Raise `BadInput` unless this is the top of a checkout: elsewhere nobody would look for what is written."""
+    if not paths.CONFIG.is_dir():
+        raise BadInput(f"no folder {paths.CONFIG} here: accepted is a checkout, at its top")
 
 
 def _version(requested: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +11,10 @@ from typing import Annotated
 import typer
 
 from benchmark import paths
-from benchmark.commands.app import app, argument, choice, complete_study, read
+from benchmark.commands.app import app, argument, choice, complete_study, read, require_top
 from benchmark.commands.jobs import run, table
 from benchmark.errors import BadInput, StaleOutput
+from benchmark.registry import WORD
 
 New = StrEnum("New", ["method", "dataset", "architecture", "audit"])
 Plugins = typer.Option("--plugin", metavar="FILE", help="the module or .py file with the method; may be repeated")
@@ -31,6 +33,7 @@ def new(
     """
     from benchmark.study.new_plugin import write
 
+    require_top()
     plugin, study, test = write(kind, name)
     print(f"{plugin}, {study} and {test} are written. Edit the first, then run")
     if kind == New.method:
@@ -107,6 +110,8 @@ def score(
     from benchmark.study.new_study import write_scored
 
     name = name or folder.resolve().name
+    if not re.fullmatch(WORD, name):
+        raise BadInput(f"--name {name!r}: accepted are lower-case words and digits joined by '-'")
     known = paths.study_file(name).is_file()
     file = write_scored(folder, study, cell, name)
     try:

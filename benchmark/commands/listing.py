@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmark import paths
-from benchmark.commands.app import Listing, read
+from benchmark.commands.app import Listing, read, require_top
 from benchmark.data.store import PROVENANCE
 from benchmark.errors import BadInput, in_columns
 from benchmark.methods.base import GROUPS
@@ -24,8 +24,7 @@ Rows = Iterator[tuple[str, ...]]
 def lines(what: Listing, study: str) -> list[str]:
     """Return the lines of a listing. Every listing but that of studies is of one study, with its plugins."""
     if what == Listing.studies:
-        if not paths.CONFIG.is_dir():
-            raise BadInput(f"no folder {paths.CONFIG} here: accepted is a checkout, at its top")
+        require_top()
         rows: list[tuple[str, ...]] = [(name, _description(name)) for name in paths.studies()]
     else:
         loaded = read(study)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from benchmark import paths
-from benchmark.commands.app import WithoutImages, app, argument, flag
+from benchmark.commands.app import WithoutImages, app, argument, flag, require_top
 
 ComparisonFormat = StrEnum("ComparisonFormat", ["text", "markdown", "csv", "json"])
 FactsFormat = StrEnum("FactsFormat", ["text", "json"])
@@ -31,6 +31,7 @@ def merge(
     """
     from benchmark.workflow.merge import merge
 
+    require_top()
     text, complete = merge(folders, keep_both, dry_run)
     print(text)
     raise typer.Exit(int(not complete))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from benchmark import paths
-from benchmark.commands.app import Listing, StudyName, app, argument, choice, complete_study, flag, read
+from benchmark.commands.app import Listing, StudyName, app, argument, choice, complete_study, flag, read, require_top
 from benchmark.errors import BadInput
 
 Parent = typer.Option(metavar="STUDY", autocompletion=complete_study, help="the study to start from  [default: quick]")
@@ -25,6 +25,7 @@ def init(
     """Write a small study, config/NAME.yaml, to start from."""
     from benchmark.study.new_study import write
 
+    require_top()
     if extends is not None and images is not None:
         raise BadInput(f"--extends {extends} and --images {images}: accepted is one of them")
     if images == "":  # which would be the working directory

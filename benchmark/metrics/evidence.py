@@ -93,13 +93,13 @@ def leaders(
 
     The trials tell two methods apart if the 95 % interval of their difference lies above 0. Each gap is over the trials
     that a method shares with Retrain, as in tables, and each difference over those that two methods share: so a method
-    with few trials takes none from the others. With a single trial no method leads.
+    with few trials takes none from the others. A method with a single trial does not lead.
     """
     alone = {method: Trials(metrics, cell, [method], columns) for method in methods}
     gaps = {
         method: float(trials.gap(method, np.arange(len(trials))[None])[0])
         for method, trials in alone.items()
-        if len(trials)
+        if len(trials) > 1
     }
     if not gaps:
         return set()

@@ -65,18 +65,9 @@ def values(frame: pd.DataFrame, column: str) -> str:
     return " and ".join(distinct(frame, column))
 
 
-def precision(metrics: pd.DataFrame) -> str:
-    """Say in which precision runs were computed, and of which methods, or how many of their runs, in another one."""
-    if "precision" not in metrics or metrics["precision"].isna().all():
-        return ""
-    usual, *others = metrics["precision"].value_counts().index
-    totals = metrics["method"].value_counts()
-    text = f"Computed in {usual}"
-    for other in others:
-        counts = metrics.loc[metrics["precision"] == other, "method"].value_counts(sort=False)
-        shares = {name: "" if n == totals[name] else f" ({n} of {totals[name]} runs)" for name, n in counts.items()}
-        text += f", but in {other}: " + ", ".join(method_label(name) + share for name, share in shares.items())
-    return text
+def made(study: Study, metrics: pd.DataFrame) -> list[str]:
+    """Say in which precision runs were computed, and if methods of one trial started from different Originals."""
+    return [_precision(metrics), _apart(study, metrics)]
 
 
 def tuned(study: Study, cells: Sequence[Cell] = (), methods: Iterable[str] = ()) -> str:
@@ -101,16 +92,6 @@ def tuned(study: Study, cells: Sequence[Cell] = (), methods: Iterable[str] = ())
         places = [f"{listed(some)} in " * (len(some) < len(heads)) + cell for cell, some in found.items() if some]
         text += words.format(", ".join(places)) if places else ""
     return text + "; what a method’s name sets takes precedence" * any(name.settings for name in names)
-
-
-def apart(study: Study, metrics: pd.DataFrame) -> str:
-    """Say if methods of one trial started from Originals trained separately, as on two kinds of machine."""
-    if "started_from" not in metrics:
-        return ""
-    recorded = metrics[metrics["started_from"] != ""]
-    keys = ["dataset", "arch", *(["trial"] if "original" in study.resample else [])]
-    separate = (recorded.groupby(keys)["started_from"].nunique() > 1).any()
-    return "Within a trial, not all methods started from the same Original" if separate else ""
 
 
 def code(codes: Iterable[str]) -> str:
@@ -157,3 +138,27 @@ def diverged(data: pd.DataFrame) -> str:
     """Name the methods that diverged in some trial."""
     methods = listed(data.loc[data["diverged"] > 0, "method"])
     return f"Diverged in at least one trial: {methods}" if methods else ""
+
+
+def _precision(metrics: pd.DataFrame) -> str:
+    """Say in which precision runs were computed, and of which methods, or how many of their runs, in another one."""
+    if "precision" not in metrics or metrics["precision"].isna().all():
+        return ""
+    usual, *others = metrics["precision"].value_counts().index
+    totals = metrics["method"].value_counts()
+    text = f"Computed in {usual}"
+    for other in others:
+        counts = metrics.loc[metrics["precision"] == other, "method"].value_counts(sort=False)
+        shares = {name: "" if n == totals[name] else f" ({n} of {totals[name]} runs)" for name, n in counts.items()}
+        text += f", but in {other}: " + ", ".join(method_label(name) + share for name, share in shares.items())
+    return text
+
+
+def _apart(study: Study, metrics: pd.DataFrame) -> str:
+    """Say if methods of one trial started from Originals trained separately, as on two kinds of machine."""
+    if "started_from" not in metrics:
+        return ""
+    recorded = metrics[metrics["started_from"] != ""]
+    keys = ["dataset", "arch", *(["trial"] if "original" in study.resample else [])]
+    separate = (recorded.groupby(keys)["started_from"].nunique() > 1).any()
+    return "Within a trial, not all methods started from the same Original" if separate else ""

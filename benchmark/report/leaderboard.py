@@ -16,16 +16,30 @@ from pydantic import AfterValidator
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_text
+from benchmark.metrics.bootstrap import holm
 from benchmark.metrics.evidence import Trials
 from benchmark.metrics.gaps import summarise
 from benchmark.metrics.reported import reported_means
 from benchmark.metrics.samples import METRICS
+from benchmark.metrics.verdicts import SIGNIFICANT
 from benchmark.names import CELL_KEYS, ORIGINAL, RETRAIN, Cell, MethodName
 from benchmark.report import markdown
 from benchmark.report.source import METHOD_COLLAPSED
 from benchmark.report.style import cell_label
 from benchmark.report.summary import average_gap
-from benchmark.report.tabular import DASH, METHOD, Block, Column, Entry, Table, interval, method_row, number, sentences
+from benchmark.report.tabular import (
+    DASH,
+    METHOD,
+    THIN,
+    Block,
+    Column,
+    Entry,
+    Table,
+    interval,
+    method_row,
+    number,
+    sentences,
+)
 from benchmark.report.templates import template
 from benchmark.results import frames
 from benchmark.settings import Strict
@@ -37,7 +51,8 @@ BOARD = paths.LEADERBOARD / "README.md"
 ENTRY, ROWS, SETTINGS = "entry.yaml", "rows.csv", "settings.csv"
 TEXTS = dict.fromkeys(("study", "commit", "fingerprint"), str)  # which may be digits, or look like 1e10
 RUN_COLUMNS = ("trial", "status", "collapsed", *METRICS, "pflops_executed", "device", "commit", "fingerprint")
-NUMBERS = ("avg_gap", "low", "high", "above_ft", "above_ft_low", "above_ft_high")
+NUMBERS = ("avg_gap", "low", "high", "above_ft", "above_ft_low", "above_ft_high", "p")
+COLUMNS = ["study", *CELL_KEYS, "method", "trials", "diverged", "collapsed", *NUMBERS, "claimed", "verdict", "source"]
 AGREES, DISAGREES, UNDECIDED, UNCLAIMED = "agrees", "disagrees", "undecided", "no claim"
 
 
@@ -141,7 +156,7 @@ def board() -> Table:
     if RETRAIN not in rows:
         raise StaleOutput(f"{paths.LEADERBOARD} has no rows: 'python -m benchmark leaderboard STUDY' writes them")
     runs = pd.concat(frame.assign(method=method) for method, frame in rows.items())
-    printed, blocks, data = reported_means(), [], []
+    printed, data = reported_means(), []
     for (study, *parts), cell_runs in runs.groupby(["study", *CELL_KEYS], sort=False):
         cell = Cell(*parts)
         compared = [
@@ -149,10 +164,16 @@ def board() -> Table:
         ]
         ranked = sorted((row for row in compared if np.isfinite(row["avg_gap"])), key=lambda row: row["avg_gap"])
         ranked += [row for row in compared if row["diverged"]]
-        if ranked:
-            block_rows = [_row(rank, row) for rank, row in enumerate(ranked, 1)]
-            blocks.append(Block(block_rows, f"{cell_label(cell)}, study {study}"))
-            data += [{"study": study, **vars(cell), **row} for row in ranked]
+        data += [{"study": study, **vars(cell), **row} for row in ranked]
+    table = pd.DataFrame(data, columns=COLUMNS)
+    table["p_holm"] = holm(table["p"].where(table["verdict"] != UNCLAIMED))
+    blocks = [
+        Block(
+            [_row(rank, row) for rank, row in enumerate(rows.to_dict("records"), 1)],
+            f"{cell_label(Cell(*parts))}, study {study}",
+        )
+        for (study, *parts), rows in table.groupby(["study", *CELL_KEYS], sort=False)
+    ]
     numbers = ("Avg. Gap ↓", "95 % interval", "Minus FT's: here", "95 % interval", "Minus FT's: claimed")
     columns = [Column("Rank"), METHOD, *map(Column, numbers)]
     columns += [Column(name, text=True) for name in ("Claim", "Printed in")]
@@ -161,9 +182,10 @@ def board() -> Table:
         "Claims are of the same dataset and scenario, and of the network at full size; the CoUn paper’s are the gaps "
         "of the means that it prints. A claim agrees if our interval lies wholly on its side of 0, disagrees if it "
         "lies wholly on the other side, and is otherwise undecided",
+        f"*{THIN}also after Holm's correction for all {table['p_holm'].notna().sum()} claims",
     ]
-    notes += [METHOD_COLLAPSED] * any(row["collapsed"] for row in data)
-    return Table(columns, blocks, "Methods by their average gap.", sentences(notes), pd.DataFrame(data))
+    notes += [METHOD_COLLAPSED] * any(table["collapsed"])
+    return Table(columns, blocks, "Methods by their average gap.", sentences(notes), table)
 
 
 def _compared(runs: pd.DataFrame, cell: Cell, method: str, claimed: float, source: str) -> dict[str, Any]:
@@ -178,6 +200,7 @@ def _compared(runs: pd.DataFrame, cell: Cell, method: str, claimed: float, sourc
     if method != BASELINE and {method, BASELINE} <= shared.values.keys() - shared.diverged.keys():
         difference = shared.farther(method, BASELINE)
         row |= {"above_ft": difference.value, "above_ft_low": difference.low, "above_ft_high": difference.high}
+        row["p"] = difference.p
     return row | {"verdict": _verdict(row), "source": source}
 
 
@@ -210,6 +233,7 @@ def _matches(cell: Cell, claimed: Cell) -> bool:
 def _row(rank: int, row: dict[str, Any]) -> list[str | Entry]:
     numbers = [number(row["avg_gap"]), interval(row["low"], row["high"]), number(row["above_ft"])]
     numbers += [interval(row["above_ft_low"], row["above_ft_high"]), number(row["claimed"])]
-    entries = [*numbers, Entry(row["verdict"], bold=row["verdict"] == DISAGREES), row["source"]]
+    star = "*" * (row["verdict"] in (AGREES, DISAGREES) and row["p_holm"] < SIGNIFICANT)
+    entries = [*numbers, Entry(row["verdict"], bold=row["verdict"] == DISAGREES, after=star), row["source"]]
     place = DASH if row["diverged"] else f"{rank}"
     return [place, *method_row(row["method"], entries, row["diverged"], row["collapsed"])]

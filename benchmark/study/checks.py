@@ -206,8 +206,13 @@ def check_prepared(study: PlannedStudy, dataset: str, record: dict[str, Any]) ->
     _check_channels(study, dataset, channels)
     check_batches(study, dataset, count)
     _check_sides(study, dataset, height, width)
-    # Of members and non-members, the attack takes the first of the larger side. In a search the members are larger.
     grouped = record.get("grouped_by_class", ["train"] * bool(record.get("sorted_by_class")))  # as earlier versions say
+    check_members(study, dataset, grouped)
+
+
+def check_members(study: PlannedStudy, dataset: str, grouped: Sequence[str]) -> None:
+    """Raise `BadInput` if the membership attack would take the first of images that are ``grouped`` by class."""
+    # Of members and non-members, the attack takes the first of the larger side. In a search the members are larger.
     if grouped and study.members == "first":
         raise BadInput(
             f"{study.file}: members: 'first': the {' and '.join(grouped)} images of {dataset} are grouped by class, so "

@@ -12,6 +12,7 @@ import torch
 
 from benchmark.errors import StaleOutput
 from benchmark.files import replacing, set_aside
+from benchmark.paths import CHECKPOINT
 from benchmark.results.records import difference
 from benchmark.training.device import Device, out_of_memory
 
@@ -30,7 +31,7 @@ class Checkpoint:
 
     def __init__(self, folder: Path, device: Device, **made_from: Any):
         self.folder = folder
-        self.path = folder / "checkpoint.pt"
+        self.path = folder / CHECKPOINT
         self.owner = made_from | {"device": device.device.type, "precision": device.precision, "layout": LAYOUT}
 
     def save(self, state: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmark import paths
 from benchmark.errors import DamagedFile, StaleOutput
-from benchmark.files import digest, read_parquet, read_record, sha256, written_digest, written_origin
+from benchmark.files import digest, files_below, read_parquet, read_record, sha256, written_digest, written_origin
 from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
 from benchmark.study.kinds import DERIVED
 from benchmark.study.runs import SHORT
@@ -52,10 +52,10 @@ def pieces(results: Path, report: Callable[[str, str], None]) -> Iterator[Piece]
 
     ``report`` is called with the relative path of each damaged piece, and the reason.
     """
-    runs = sorted(path.parent for path in (results / paths.RUNS.name).rglob(RUN))
-    files = [file for kind in DERIVED for file in sorted((results / kind).rglob("*.parquet"))]
+    runs = [path.parent for path in files_below(results / paths.RUNS.name, RUN)]
+    files = [file for kind in DERIVED for file in files_below(results / kind, "*.parquet")]
     for read, pattern, candidates in (
-        (_file, f"splits/{SPLIT_PATH}", sorted((results / paths.SPLITS.name).rglob("*.parquet"))),
+        (_file, f"splits/{SPLIT_PATH}", files_below(results / paths.SPLITS.name, "*.parquet")),
         (_run, f"runs/{RUN_PATH}", sorted(runs, key=lambda run: run.parent.name != "original")),
         (_file, DERIVED_PATH, files),
     ):
@@ -70,7 +70,7 @@ def pieces(results: Path, report: Callable[[str, str], None]) -> Iterator[Piece]
 
 def without_record(results: Path) -> list[Path]:
     """Return the folders of runs that have samples but no record, as a copy that was cut off leaves them."""
-    folders = sorted(file.parent for file in (results / paths.RUNS.name).rglob(SAMPLES))
+    folders = [file.parent for file in files_below(results / paths.RUNS.name, SAMPLES)]
     named = [folder for folder in folders if re.fullmatch(f"runs/{RUN_PATH}", folder.relative_to(results).as_posix())]
     return [folder for folder in named if not (folder / RUN).is_file()]
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from benchmark import paths
 from benchmark.data import store
+from benchmark.data.arrays import TRAIN_AND_TEST
 from benchmark.errors import BadInput, StaleOutput, number_of, unknown
 from benchmark.files import read_record
 from benchmark.results.predictions import check_files
-from benchmark.study.checks import check_batches, check_prepared
+from benchmark.study.checks import check_batches, check_members, check_prepared
 from benchmark.study.prepare import naming_the_file
 from benchmark.study.study import Study
 from benchmark.workflow.plugin_trial import check_audits, check_plugins
@@ -143,6 +144,8 @@ def check_images(study: Study, datasets: Iterable[str]) -> None:
                     parquet.shards(name, settings)
                     continue
                 _, images = folder.images(name, settings)
+                if settings.order == "source":
+                    check_members(study, name, TRAIN_AND_TEST)
             counts = folder.counts(images)
             for key, split in (("subset", "train"), ("test_subset", "test")):
                 if (asked := getattr(settings, key)) and asked > counts[split]:

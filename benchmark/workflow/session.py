@@ -36,7 +36,7 @@ class Session(logging.Filter):
         super().__init__()
         self.study, self._clock = study, time.monotonic()
         self._failed: dict[int, tuple[str, str]] = {}
-        self._stopping = False
+        self._stopping, self._error = False, ""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Remember the failures that events report, and shorten their lists of files; all but `NO_BACKUP` passes."""
@@ -46,6 +46,8 @@ class Session(logging.Filter):
             self._stopping = True
         elif event == "job_error" and not self._stopping:
             self._failed[fields["jobid"]] = fields["rule_name"], _fault(fields["log"], fields["rule_msg"])
+        elif event == "error" and not self._stopping and fields.get("exception") != "RuleException":
+            self._error = record.getMessage().partition("\n")[0]
         elif missing := NO_RULE.match(str(record.msg)):
             targets = [*self.study.outputs, "all", "collect", "page", "tune"]
             fault = unknown("target", missing[1], targets, f"study {self.study.name}")
@@ -91,7 +93,8 @@ class Session(logging.Filter):
             if job in unfinished and not fault.startswith(STOPPED)  # finished: a later attempt succeeded
         }
         title = f"{number_of(len(failed), 'job')} of study {self.study.name} failed:"
-        lines = ["", title if failed else f"Study {self.study.name} was stopped."]
+        stopped = f"Study {self.study.name} was stopped" + (f": {self._error}" if self._error else ".")
+        lines = ["", title if failed else stopped]
         of_rule: dict[str, list[str]] = {}
         for rule, fault in failed.values():
             of_rule.setdefault(rule, []).append(fault)

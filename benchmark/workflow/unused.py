@@ -1,7 +1,8 @@
-"""Files that no study has: runs with changed settings or of removed studies, and prepared images."""
+"""Files that no study has: runs with changed settings or of removed studies, checkpoints of such, prepared images."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import BadInput
+from benchmark.files import files_below
 from benchmark.study.kinds import DERIVED
 from benchmark.study.study import Study
 from benchmark.study.tuning import can_be_tuned
+from benchmark.workflow.targets import RUN_PATH
 
 
 def unused(remove: bool = False) -> str:
@@ -20,11 +23,12 @@ def unused(remove: bool = False) -> str:
     Raises `BadInput` if there is no study at all, or if one cannot be read.
     """
     # A name that begins with a dot is that of a file being written; one that was set aside goes on after `.parquet`.
-    files = {path for kind in ("splits", *DERIVED) for path in (paths.RESULTS / kind).rglob("[!.]*.parquet*")}
-    runs = {path.parent for path in paths.RUNS.rglob(paths.RUN)}
+    files = {path for kind in ("splits", *DERIVED) for path in files_below(paths.RESULTS / kind, "[!.]*.parquet*")}
+    runs = {path.parent for path in files_below(paths.RUNS, paths.RUN)}
     prepared = {path.parent for path in paths.DATA.glob(f"*/{store.PROVENANCE}")}
     damaged = {path for top in (paths.RUNS, paths.DATA) for path in top.rglob("*.damaged*")}
-    unshown = sorted((runs | files | prepared) - used())
+    shown = used()
+    unshown = sorted((runs | files | prepared) - shown) + [path for path in _unfinished() if _run_of(path) not in shown]
     unshown += sorted(path for path in damaged if not set(path.parents) & set(unshown))
     size = sum(file.stat().st_size for path in unshown for file in [path, *path.rglob("*")] if file.is_file())
     for path in unshown if remove else ():
@@ -33,6 +37,21 @@ def unused(remove: bool = False) -> str:
         return "nothing in results/ and data/ is unused"
     end = "deleted" if remove else "used by no study; --remove deletes them"
     return "\n".join([*map(str, unshown), f"{len(unshown)} ({size / 1e6:.1f} MB): {end}"])
+
+
+def _unfinished() -> list[Path]:
+    """Return the folders with a checkpoint of a run, and the weights that a run has left to be moved."""
+    work = paths.work("")
+    found = [file.parent for file in files_below(work, paths.CHECKPOINT)] + files_below(work, "*.safetensors")
+    return [path for path in found if re.fullmatch(RUN_PATH, _pool_path(path))]
+
+
+def _pool_path(path: Path) -> str:
+    return path.relative_to(paths.work("")).as_posix().removesuffix(".safetensors")
+
+
+def _run_of(path: Path) -> Path:
+    return paths.run(_pool_path(path))
 
 
 def used() -> set[Path]:

@@ -68,8 +68,11 @@ class Watch:
 
 
 def is_over(states: Sequence[State]) -> bool:
-    """Whether no run is under way or can still start: each has ended, has failed, or is damaged."""
-    return all(state.state in (*ENDED, *BAD) for state in states)
+    """Whether no run is under way or can still start: each has ended, has failed or is damaged, or its Original has."""
+    bad = {state.run.name for state in states if state.state in BAD}
+    return all(
+        state.state in (*ENDED, *BAD) or (state.state == "left" and state.run.original in bad) for state in states
+    )
 
 
 def jobs_of(states: Sequence[State]) -> list[str]:

@@ -52,6 +52,8 @@ def test_a_method_with_few_trials_takes_none_from_the_others():
     frame = pd.concat([retrain(), runs("ft", 2.5), runs("coun", 2.0), runs("ssd", 30.0, trials=2)])
     assert leaders(frame, CELL, ["ft", "coun", "ssd"]) == leaders(frame, CELL, ["ft", "coun"]) == {"coun"}
     assert leaders(frame[frame["trial"] < 2], CELL, ["ft", "coun"]) == {"ft", "coun"}
+    first = pd.concat([frame, runs("not", 0.1, trials=1)])
+    assert leaders(first, CELL, ["ft", "coun", "not"]) == {"coun"}
 
 
 def test_collapsed_runs_are_counted_in_the_compared_trials_alone():

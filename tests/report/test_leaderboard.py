@@ -45,12 +45,19 @@ def claim(folders, method, **claim):
 
 def test_a_claim_agrees_if_our_results_put_the_method_on_the_same_side_of_ft(folders):
     claim(folders, "theirs", avg_gap=3)
-    verdicts = leaderboard.board().data.set_index("method")["verdict"]
+    board = leaderboard.board()
+    verdicts = board.data.set_index("method")["verdict"]
     # The paper prints CoUn and SalUn nearer to Retrain than FT.
     assert verdicts.to_dict() == {
         **{"salun": "agrees", "coun": "disagrees", "theirs": "disagrees"},
         **{"mine": "no claim", "ft": "no claim"},
     }
+    # Corrected for the three claims, and starred where that changes nothing.
+    claimed, others = (board.data[(board.data["verdict"] == "no claim") == unclaimed] for unclaimed in (False, True))
+    assert others["p_holm"].isna().all()
+    assert (claimed["p"] < claimed["p_holm"]).any() and (claimed["p_holm"] < 0.05).all()
+    stars = {method: row[-2].after for method, row in zip(board.data["method"], board.blocks[0].rows, strict=True)}
+    assert stars == {"salun": "*", "coun": "*", "theirs": "*", "mine": "", "ft": ""}
 
 
 def diverge(folders, method, *trials):

@@ -91,7 +91,7 @@ def test_the_figure_shows_curves_and_their_difference(study) -> None:
     np.testing.assert_allclose(lower.lines[0].get_ydata(), retrain)
     assert figure.get_size_inches()[0] == 5.5
     assert figure.axes[2].get_ylabel() == "forget − retain\n(points)"
-    assert figure.legends[0].get_texts()[-1].get_text() == "chance (5 %)"
+    assert figure.legends[0].get_texts()[-1].get_text() == "chance (5 % on either side)"
 
 
 def test_the_caption_says_how_much_is_sampled(table, copied) -> None:

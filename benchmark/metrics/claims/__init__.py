@@ -3,8 +3,8 @@
 A formula is positive where the claim holds; its size says by how much. It is computed from means over trials, as the
 paper's tables are; `benchmark.metrics.verdicts` resamples the trials for its interval.
 
-A gap is an absolute value. Where a method comes as near to Retrain as trials scatter, noise makes its gap too large: a
-difference of two gaps, one of them near 0, is then too small.
+A gap is an absolute value. Where a method comes as near to Retrain as trials scatter, noise makes its gap too large,
+the more so the more the method varies.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ HEIGHTS, LEGEND = (1.6, 1.0), 0.4  # inches: a cell's two panels, and the legend
 
 def build(source: Source) -> Figure:
     """Return the figure: per cell R[eps] in per cent, solid on retain and dashed on forget data, and below it the
-    difference, forget minus retain, in points, beside the difference expected by chance (5 %).
+    difference, forget minus retain, in points, beside what one trial differs by chance (5 % on either side).
 
     Lines are means over trials; bands span the trials. Diverged trials are left out, as are methods without any other.
     """
@@ -86,4 +86,4 @@ def _label_axes(figure: Figure, grid: npt.NDArray[Any]) -> None:
 def _handles(labels: dict[str, str]) -> list[Any]:
     handles: list[Any] = [Line2D([], [], color=method_colour(method), label=label) for method, label in labels.items()]
     handles += [Line2D([], [], color="#555555", linestyle=style, label=group) for group, style in STYLES.items()]
-    return [*handles, Patch(color=GREY, linewidth=0, label=f"chance ({100 * LEVEL:g} %)")]
+    return [*handles, Patch(color=GREY, linewidth=0, label=f"chance ({100 * LEVEL:g} % on either side)")]

@@ -93,6 +93,7 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         "that neither was trained on. Standardised: with margins in units of each model's margins on test data, which "
         "leaves out a shift of the whole model. Beyond test data: the standardised AUC minus that on test data, the "
         f"part that is about forgotten samples. TPR: true positives at 1{THIN}% false positives",
+        "AUC and TPR against Retrain rise with the number of other models that judge a sample: compare within a block",
         f"{NEVER_SEEN}: {unseen}" + ", or, U-LiRA, against held-out ones" * ("u-lira-auc" in shown),
         "ToW: product of 1 − |difference to Retrain| of the accuracies on retain, forget and test data",
         *(f"{audits.label(audit)}: {audits.meaning(audit)}" for audit in source.study.audits),
@@ -102,6 +103,7 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         audits.twins(trials),
         audits.epochs(source.study),
         facts.tuned(source.study, source.cells, source.methods),
+        *facts.made(source.study, source.results.metrics),
         facts.control(source.controls),
         facts.left_out(by_method),
         facts.incomplete(by_method, count) if len(by_method) else "",

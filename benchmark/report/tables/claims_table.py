@@ -125,13 +125,12 @@ def limits(results: Results, data: pd.DataFrame) -> list[str]:
     missing = frames.lacking(study, results.metrics)
     collapsed = data["remark"].str.contains("collapsed", na=False).any()
     return [
-        "A gap is an absolute value, so noise makes small gaps too large and differences to them too small",
+        "A gap is an absolute value, so noise makes small gaps too large, the more so the more a method varies",
         f"All trials share {shared}, so the intervals do not cover how another draw would change the result"
         if shared
         else "",
         f"{facts.tuned(study)}, once: the intervals do not cover another choice" if study.includes_tuned else "",
-        facts.precision(results.metrics),
-        facts.apart(study, results.metrics),
+        *facts.made(study, results.metrics),
         _left_out(data),
         "The noise floor, for means over as many trials, is treated as exactly known",
         f"Collapsed: {COLLAPSE_TEXT}" if collapsed else "",

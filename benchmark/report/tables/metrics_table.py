@@ -39,6 +39,7 @@ def build(source: Source) -> Table:
         audits.refused(trials, source.study.hold_out),
         audits.epochs(source.study),
         facts.tuned(source.study, source.cells, source.methods),
+        *facts.made(source.study, source.results.metrics),
     ]
     return source.table(columns, source.blocks(data, _rows), notes, data)
 

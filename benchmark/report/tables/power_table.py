@@ -27,7 +27,9 @@ def build(source: Source) -> Table:
         f"Trials needed to detect such a difference in average gap to {method_label(source.methods[0])} with "
         f"80{THIN}% power (two-sided paired t test at the 5{THIN}% level)",
         f"Sd: standard deviation of one trial's difference, from resampling {source.trials} trials",
+        "The deviation of few trials is itself uncertain, and so is a number of trials that follows from it",
         facts.tuned(source.study, source.cells, source.methods),
+        *facts.made(source.study, source.results.metrics),
         facts.left_out(data),
         facts.incomplete(data, source.trials),
     ]

@@ -94,7 +94,9 @@ def _notes(shown: list[Scale], data: pd.DataFrame) -> list[str]:
         + NO_COLLAPSED * collapsed,
         "τ: Kendall’s rank correlation with the paper’s, by average gap and by what is kept" * paper,
         f"Claims, the primary ones: positive where they hold, in points; ✓ reproduced ({INTERVAL} above 0), ✗ not "
-        "reproduced (below 0), ? undecided" + "; the paper’s by the sign of its printed means" * paper,
+        "reproduced (below 0), ? undecided, without correction for many tests"
+        + "; the paper’s by the sign of its printed means"
+        * paper,
         f"{OTHERWISE}: with the term, other settings differ too, such as epochs for equal computation; see the .csv"
         * bool((data["also"].fillna("") != "").any()),
     ]

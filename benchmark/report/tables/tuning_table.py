@@ -1,4 +1,4 @@
-"""What tuning is worth: average gaps with a study's own values and with tuned ones, on trials that tuning never saw."""
+"""What tuning is worth: average gaps with a study's own values and with tuned ones."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ def build(source: Source) -> Table:
     floors = floors_of(source.results.metrics)
     floor_texts = ", ".join(number(floors[cell]) for cell in source.cells if np.isfinite(floors.get(cell, np.nan)))
     notes = [
-        f"Average gaps {facts.over(source.trials)} that tuning never saw; in brackets the {facts.INTERVAL} of "
+        f"Average gaps {facts.over(source.trials)}; in brackets the {facts.INTERVAL} of "
         "the gain, from resampling the trials",
         "Own: with the study's own hyperparameters; where tuning kept them, there is no gain",
         f"Noise floor {floor_texts}" if floor_texts else "",
+        facts.tuned(source.study, source.cells, source.methods),
         facts.left_out(data),
         facts.incomplete(data, source.trials),
     ]
