@@ -123,6 +123,37 @@ MUTATIONS = [
         "",
         "report/test_comparison.py",
     ),
+    Mutation(
+        "one augmentation for all epochs",
+        *("training/loop.py", 'f"augment-{name}", self.epoch', 'f"augment-{name}", 0', "training/test_loop.py"),
+    ),
+    Mutation(
+        "one dropout for all epochs",
+        *("training/loop.py", 'integer("model", self.epoch)', 'integer("model")', "training/test_loop.py"),
+    ),
+    Mutation(
+        "a loss that adds up over epochs",
+        *("training/loop.py", "self._loss.zero_()", "pass", "training/test_loop.py"),
+    ),
+    Mutation(
+        "an evaluation in another precision",
+        *("training/batches.py", "device.autocast()", "torch.no_grad()", "training/test_evaluate.py"),
+    ),
+    Mutation(
+        "an interval twice too wide",
+        *("report/tables/audit_table.py", ") / 2, decimals", "), decimals", "report/test_audits.py"),
+    ),
+    Mutation(
+        "half of the trials that a difference needs",
+        "report/tables/power_table.py",
+        'trials_needed(size, gaps["sd"])',
+        'trials_needed(size, gaps["sd"] / 2)',
+        "report/test_evidence.py",
+    ),
+    Mutation(
+        "random non-members that are the first ones",
+        *("metrics/mia.py", "rng.permutation(nonmembers)[:size]", "nonmembers[:size]", "metrics/test_mia.py"),
+    ),
 ]
 
 

@@ -183,12 +183,21 @@ def test_unused_lists_what_no_study_shows_and_deletes_it_on_request(project):
     (paths.DATA / "digits-87654321").symlink_to(images)  # on a larger disk
     damaged = run_folder(study, project.original) / f"{paths.SAMPLES}.damaged"
     damaged.touch()
+    lost, kept = (
+        paths.work(run_folder(one, project.name("ft")).relative_to(paths.RUNS).as_posix()) for one in (other, study)
+    )
+    for folder in (lost, kept):  # of jobs that were stopped
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / paths.CHECKPOINT).touch()
+    parked = paths.parked_weights(lost.relative_to(paths.work("")).as_posix())
+    parked.touch()
     # Also unused: the split of a sequential scenario, which the tests' project has drawn.
     for arguments, hint in (("unused", "--remove deletes them"), ("unused --remove", "MB): deleted")):
         printed = call(*arguments.split(), check=True).stdout
-        assert all(str(path) in printed for path in (old, aside, images, damaged)) and hint in printed
+        assert all(str(path) in printed for path in (old, aside, images, damaged, lost, parked)) and hint in printed
         assert str(used) not in printed.splitlines()
     assert used.exists() and not old.exists() and not aside.exists() and written.exists()
+    assert not lost.exists() and not parked.exists() and kept.exists()
     assert not images.exists() and not damaged.exists() and study.dataset_folder("digits").exists()
     assert call("unused").stdout.startswith("nothing in results/ and data/ is unused")
     paths.study_file("tiny").unlink()

@@ -268,6 +268,14 @@ def test_a_study_that_was_stopped_is_not_called_failed(study):
     assert "Study tiny was stopped.\nNot reached: 1 run\nThe same command continues" in text and "failed" not in text
 
 
+def test_what_stopped_snakemake_itself_is_said(study):
+    dag, session = SimpleNamespace(needrun_jobs=list, jobid=id), Session(study)
+    for exception in ("RuleException", "WorkflowError"):  # the first is of a job, and counted as such
+        event = {"msg": f"{exception}:\nsecond line", "event": "error", "exception": exception}
+        session.filter(logging.makeLogRecord(event | {"msg": f"a fault of {exception}\nsecond line"}))
+    assert "Study tiny was stopped: a fault of WorkflowError\nThe same command" in session.failure(dag)
+
+
 def test_a_job_that_was_stopped_is_not_called_failed_either(study):
     jobs = [SimpleNamespace(rule=SimpleNamespace(name=rule)) for rule in ("run", "draw_table2", "collect")]
     session, log = Session(study), Path("log")

@@ -11,10 +11,12 @@ import subprocess
 import sys
 import termios
 import time
+from dataclasses import replace
 
 import pytest
 
 from benchmark import paths
+from benchmark.workflow.status import state_of
 from benchmark.workflow.watch import Watch, is_over, jobs_of
 from tests.pool import run_folder
 from tests.project import CELL, ORIGINAL, call, environment
@@ -144,6 +146,16 @@ def test_watching_ends_at_a_damaged_run_and_names_it(project, study):
     record.write_bytes(record.read_bytes()[:50])
     done = call("status", "tiny", "--watch")
     assert done.returncode == 1 and f"damaged: {FT}: " in done.stdout
+
+
+def test_watching_ends_when_an_original_has_failed_which_the_rest_would_start_from(study):
+    states = [state_of(study, run) for run in study.runs()]
+    failed = [
+        replace(state, state="failed") if state.run.name.is_original else replace(state, state="left")
+        for state in states
+    ]
+    assert [state.run.name.method for state in failed] == ["original", "retrain", "ft"] and not is_over(failed)
+    assert is_over([state for state in failed if state.run.name.method != "retrain"])
 
 
 def test_watching_remembers_how_many_ran_at_once_and_rereads_what_has_changed(study):

@@ -91,7 +91,7 @@ def test_a_loader_has_a_few_workers_at_most_and_evaluation_starts_them_once(data
     assert workers[0] and workers[0] == workers[1]
 
 
-def test_float32_is_not_tf32_on_a_gpu(data, training, monkeypatch):
+def test_float32_is_not_tf32_in_the_plain_reference(data, training, monkeypatch):
     for make, *arguments in (
         (training.plain_step, "ft", "convnet", CPU, 4, 1),
         (training.plain_evaluation, "convnet", CPU, data, 1),

@@ -17,7 +17,7 @@ from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
 from benchmark.study.prepare import prepare, split
 from benchmark.study.study import Study
-from benchmark.workflow.preflight import check_all, check_unchanged
+from benchmark.workflow.preflight import check_all, check_images, check_unchanged
 from tests.data.conftest import encoded, folder_settings
 from tests.test_reading import write
 
@@ -87,6 +87,8 @@ def test_what_does_not_suit_the_prepared_images_is_refused(image_folder):
     message = r"own\.yaml: members: 'first': the train and test images of mine are grouped.*accepted for them: 'random'"
     with pytest.raises(BadInput, match=message):
         prepare(own(image_folder, members="first"), "mine")
+    with pytest.raises(BadInput, match=message):  # before any image is read
+        check_images(own(image_folder, members="first"), ["mine"])
     assert prepare(own(image_folder), "mine").is_dir()
     with pytest.raises(BadInput, match=r"own\.yaml: mine/vgg16/random-50: VGG-16: images of \d+x\d+ pixels: accepted"):
         prepare(own(image_folder, "mine/vgg16/random-50"), "mine")

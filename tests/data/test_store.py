@@ -29,6 +29,8 @@ def test_provenance_follows_the_arrays_and_not_the_augmentation():
     changed = [digits(subset=10), digits(subset_seed=1), digits(size=16), digits(path="x"), digits(train="a")]
     changed.append(digits(classes=["a", "b"]))
     assert len({base, *(store.fingerprint("digits", settings) for settings in changed)}) == 7
+    official = [store.fingerprint("cifar10", DatasetSettings(source="official", path=path)) for path in (None, "disk")]
+    assert official[0] == official[1]  # the checksums of archives are known, wherever they lie
 
 
 def test_arrays_load_back_as_stored_with_a_record_of_settings_origin_and_versions(folder):

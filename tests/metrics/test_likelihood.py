@@ -149,3 +149,14 @@ def test_margins_are_recovered_from_losses_up_to_their_precision():
     assert margin_of_loss(losses) == pytest.approx(margins, abs=1e-2)
     assert margin_of_loss(np.array([0, 0], np.float32)) == pytest.approx(24 * np.log(2), abs=1e-4)
     assert margin_of_loss(np.array([800.0])) == pytest.approx(-800)
+
+
+def test_thinned_samples_give_about_the_same_spread(monkeypatch):
+    rng = np.random.default_rng(0)
+    forgotten = rng.random((8, 3000)) < 0.5
+    unlearned, retrain = rng.normal(size=(2, 8, 3000)) + 0.3 * rng.normal(size=(2, 8, 1))
+    whole = efficacy(unlearned, retrain, forgotten).auc
+    monkeypatch.setattr(likelihood, "ENTRIES", 6500)  # as at full size, where all would take too long
+    thinned = efficacy(unlearned, retrain, forgotten).auc
+    assert thinned.mean() == pytest.approx(whole.mean())
+    assert thinned.std(ddof=1) == pytest.approx(whole.std(ddof=1), rel=0.2)

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,11 @@ import pytest
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import write_parquet
-from benchmark.names import CELL_KEYS, DIVERGED
+from benchmark.names import CELL_KEYS, DIVERGED, Cell
 from benchmark.report.audits import NAMES, refused, twins
 from benchmark.report.draw import build
+from benchmark.report.figures import memorisation_figure
+from benchmark.report.tables import audit_table
 from benchmark.study.study import Study
 from benchmark.workflow.plugin_trial import check_audits, made_up_samples
 from tests.pool import run_folder, split_file
@@ -255,6 +258,22 @@ def test_groups_of_too_few_samples_are_left_out(study):
     drawn = {container.get_label(): container.lines[0].get_xdata() for container in axes.containers}
     assert set(drawn) == {"Original", "FT", "NegGrad+", "CoUn"}
     assert [len(scores) for scores in drawn.values()] == [0] * 4  # of 100 forgotten samples few have the same score
+
+
+def test_a_point_is_the_mean_over_the_trials_that_have_enough_samples():
+    rows = pd.DataFrame({"memorisation": 0.5, "samples": [20, 30, 40], "auc": [0.5, 0.6, 0.9]})
+    results = SimpleNamespace(memorised=rows)
+    cell = Cell("digits", "convnet", "random-50")
+    drawn = SimpleNamespace(cells=[cell], compared=["ft"], rows=lambda *_: rows, results=results)
+    (point,) = memorisation_figure.points(drawn).to_dict("records")
+    assert (point["samples"], point["auc"]) == (30, pytest.approx(2 / 3)) and point["low"] < 2 / 3 < point["high"]
+
+
+def test_half_of_the_interval_stands_after_a_reading():
+    row = {"value": 3.0, "low": 2.0, "high": 4.0, "null": 1.0, "null_low": 0.5, "null_high": 1.5}
+    data = pd.DataFrame([row], index=pd.MultiIndex.from_tuples([("ft", "kept")]))
+    assert audit_table._entry(data, ("ft", "kept")).text == "3.00±1.00"
+    assert audit_table._entry(data, ("ft", "kept"), "null").text == "1.00±0.50"
 
 
 @pytest.mark.parametrize(

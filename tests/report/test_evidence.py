@@ -10,12 +10,14 @@ import yaml
 
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
+from benchmark.metrics.bootstrap import trials_needed
 from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from benchmark.names import DIVERGED, Cell
 from benchmark.report import facts
 from benchmark.report.draw import draw_table
 from benchmark.report.tables import effort_table
 from benchmark.report.tables.claims_table import is_kept
+from benchmark.report.tables.power_table import SIZES
 from benchmark.results import frames
 from benchmark.results.gather import collect
 from benchmark.results.measured import COLLAPSE
@@ -67,7 +69,10 @@ def test_the_gain_of_tuning_is_the_gap_that_it_closes(study):
     assert data.loc["ft", "changed"] == "lr 0.05 to 0.1"
     # Tuning left CoUn's values alone.
     assert data.loc["coun", "gain"] == 0.0 and pd.isna(data.loc["coun", "changed"])
-    assert worth.row("CoUn")[-1] == "as it was" and "trials that tuning never saw" in worth.caption
+    assert (
+        worth.row("CoUn")[-1] == "as it was"
+        and "tuned on other trials, with their Retrain and the test data" in worth.caption
+    )
 
 
 def test_a_setting_in_a_methods_name_is_none_that_tuning_changed(study, copied):
@@ -141,7 +146,8 @@ def test_the_trials_that_a_difference_needs_follow_from_its_deviation(study):
     assert data.loc["ft", "for_1"] == 2
     # NegGrad+'s differences to CoUn are 3, 3.1 and 2.9: a standard deviation of 0.1.
     assert data.loc["neggrad-plus", "sd"] == pytest.approx(0.1)
-    assert 2 <= data.loc["neggrad-plus", "for_2"] <= data.loc["neggrad-plus", "for_0.25"] <= 5
+    for size in SIZES:
+        assert data.loc["neggrad-plus", f"for_{size:g}"] == trials_needed(size, data.loc["neggrad-plus", "sd"])
 
 
 def test_a_method_that_collapses_after_its_best_epoch_is_marked_in_no_table(study, copied):

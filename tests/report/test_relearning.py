@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from benchmark import paths
+from benchmark.report.tables import relearning_table
 from benchmark.study.kinds import RELEARNING
 from benchmark.study.study import Study
 from tests.report.conftest import RANDOM, Drawn, changed, write_derived, write_forget, write_run
@@ -51,3 +52,11 @@ def test_a_method_that_relearns_sooner_than_retrain_lies_above_it(study) -> None
     # Retrain begins at 10 %: half an interval at 20 points more, of two.
     assert again.by_method().loc["ft", "difference"] == pytest.approx(5.0)
     assert again.row("FT")[3].startswith("5.00") and again.row("Retrain")[3] == "—"
+
+
+def test_half_of_the_interval_stands_after_the_difference():
+    row = {"method": "ft", "steps": 4.0, "diverged": 0, "trials": 3, "collapsed": 0}
+    row |= {key: value for part in ("before", "after", "area") for key, value in ((part, 1.0), (f"{part}_sd", np.nan))}
+    row |= {"difference": 5.0, "difference_low": 3.0, "difference_high": 7.0}
+    ((_, *entries),) = relearning_table._rows(pd.DataFrame([row]), steps=20)
+    assert entries[3] == "5.00±2.00"

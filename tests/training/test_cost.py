@@ -7,6 +7,7 @@ import pytest
 
 from benchmark.features.embed import MAKERS
 from benchmark.features.trained_model import TrainedModel
+from benchmark.methods.bad_teacher import BadTeacher
 from benchmark.methods.base import Meter
 from benchmark.workflow.cost import cost, derived_cost, run_cost
 
@@ -121,3 +122,8 @@ def test_the_counting_gives_the_papers_printed_costs_of_resnet18_on_cifar10():
                 meter.count(min(256, images - first), units, units, 256)
         assert meter.executed == units * sum(passes)
         assert meter.paper * epochs * 1112.6e6 / 1e15 == pytest.approx(printed, abs=rounding)
+
+
+def test_an_image_of_badt_costs_two_teachers_forward_passes_and_its_own_training():
+    # Of the two teachers' forward passes, one is executed: that of the image's own teacher.
+    assert BadTeacher.paper_units == {"both": 3 + 2} and BadTeacher.executed_units == {"both": 3 + 1}

@@ -289,3 +289,11 @@ def test_freed_memory_is_not_asked_for_again(project):
         pytest.skip("the C library cannot be told to keep memory")
     by_default, kept = map(int, printed.split())
     assert kept < by_default / 10
+
+
+def test_float32_is_not_tf32(locks):
+    backends = torch.backends.cudnn, torch.backends.cuda.matmul
+    for backend in backends:
+        backend.allow_tf32 = True
+    device.Device.choose("float32", threads=1)
+    assert not any(backend.allow_tf32 for backend in backends)

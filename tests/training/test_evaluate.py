@@ -3,6 +3,7 @@
 import math
 import weakref
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -52,3 +53,12 @@ def test_outputs_have_no_gradient_and_leave_gradients_enabled_for_the_caller():
     for features, logits in batches.outputs(model, images, "train", CPU):
         assert not features.requires_grad and not logits.requires_grad and torch.is_grad_enabled()
     assert not model.training
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_an_evaluation_computes_in_the_precision_of_its_run(precision):
+    device, data, autocast = Device(torch.device("cpu"), precision), work.arrays(train=6), []
+    model = work.model("convnet", data)
+    model.register_forward_hook(lambda *_: autocast.append(torch.is_autocast_enabled("cpu")))
+    list(batches.outputs(model, Images(data, work.AUGMENTATION, device.device), "train", device))
+    assert autocast == [precision == "bfloat16"]

@@ -60,6 +60,10 @@ def test_the_same_predictions_have_the_same_metrics_inside_and_outside(project, 
     assert frame.filter(like="setting_").loc["theirs"].isna().all()
 
 
+def test_a_folder_whose_name_no_method_can_have_needs_another_one():
+    assert "--name 'my_preds': accepted are lower-case words" in mistake("score", "my_preds", CELL)
+
+
 def test_columns_that_another_code_had_as_a_frames_index_are_columns(project, ft):
     samples, write = ft
     write(samples)

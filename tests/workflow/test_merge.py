@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -97,6 +98,9 @@ def test_runs_of_other_settings_are_taken_and_a_table_shows_both(study):
     before = files()
     planned, succeeded = merge([Path("../there")], dry_run=True)
     assert "1 run would be added, 2 already here" in planned and files() == before and succeeded
+    images = Path("../there/results/runs/digits")  # on another disk
+    images.rename("../digits")
+    images.symlink_to(Path("../digits").resolve())
     text, _ = merge([Path("../there")])
     assert "1 run added, 2 already here" in text and "digits/convnet/random-10  ft@lr=0.02 1" in text
     assert before.items() <= files().items()
@@ -240,3 +244,6 @@ def test_folders_that_are_no_other_checkout_are_refused(study):
         (["../there", "--keep-both", "../up"], "--keep-both '../up'"),
     ]:
         assert message in mistake("merge", *arguments)
+    Path("below").mkdir()
+    with contextlib.chdir("below"):
+        assert "no folder config here: accepted is a checkout, at its top" in mistake("merge", "../../there")

@@ -92,5 +92,6 @@ def test_the_profile_for_slurm_is_used_beside_the_default_one_and_tries_again():
         for name in ("default", "slurm")
     )
     assert not default.keys() & slurm.keys()
+    assert default["keep-incomplete"]  # what a job has written whole is not lost where Snakemake calls it failed
     assert slurm["executor"] == "slurm" and slurm["retries"] > 0
     assert all("attempt" in slurm["default-resources"][name] for name in ("runtime", "mem_mb"))
