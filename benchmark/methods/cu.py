@@ -8,7 +8,8 @@ temperature, P the retain samples of the anchor's class and N the others, its lo
 
 which is -1/|N| sum_{a in N} log( exp(s_ia) / sum_{p in P} exp(s_ip) ): a supervised contrastive loss with positives and
 negatives exchanged. For an anchor with no retain sample of its class in the step (every anchor, where a class is
-forgotten), |N| replaces the sum over P: a constant, so that it is pulled and not pushed. One with an empty N adds 0.
+forgotten), |N| replaces the sum over P: a constant (theirs is another), so that it is pulled and not pushed. One with
+an empty N adds 0.
 
 The denominator |N|, and what else the text leaves out, is as in the authors' code (github.com/Hongkyu-Lee/
 Contrastive-Unlearning), with these differences: they multiply the logarithm by the number of retain samples per

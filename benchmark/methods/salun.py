@@ -25,8 +25,8 @@ class SalUn(Method):
         threshold: float = setting(0.5, "fraction of the weights that may change", paper=(0.1, 1.0), gt=0, le=1)
         order: Literal["forget-first", "shuffled"] = setting(
             "forget-first",
-            "`forget-first`: a forget pass, then a retain pass, per epoch (the authors' code on CIFAR-10); "
-            "`shuffled`: one pass over both (their code on CIFAR-100 and TinyImageNet)",
+            "`forget-first`: a forget pass, then a retain pass, per epoch (later versions of the authors' code, on "
+            "CIFAR-10); `shuffled`: one pass over both (their code elsewhere, and earlier versions)",
         )
         freeze: bool = setting(
             True, "keep masked weights exactly fixed; without, momentum and weight decay still move them"

@@ -61,7 +61,7 @@ class Layout(NamedTuple):
 def layout(table: Table) -> Layout:
     """Return how a table fits in `LINE`: in the largest type, with optional columns if possible.
 
-    A table that cannot fit is made as narrow as possible.
+    A table that cannot fit is made as narrow as possible: its width is then more than `LINE`.
     """
     columns, all_indices = table.columns, range(len(table.columns))
     for breaking, least in BREAKING:
@@ -73,11 +73,9 @@ def layout(table: Table) -> Layout:
                 if (total := spacing + sum(natural.values())) <= LINE:
                     return Layout(indices, frozenset(), size, points, gap, total, 0.0)
                 fixed = spacing + sum(natural[index] for index in indices if index not in broken)
-                room = (LINE - fixed) / max(len(broken), 1)
-                narrowest = Layout(indices, frozenset(broken), size, points, gap, LINE, max(room, least))
-                if broken and room >= least:
-                    return narrowest
-    return narrowest
+                if broken and (room := (LINE - fixed) / len(broken)) >= least:
+                    return Layout(indices, frozenset(broken), size, points, gap, LINE, room)
+    return Layout(indices, frozenset(broken), size, points, gap, fixed + least * len(broken), least)
 
 
 def _natural(table: Table, indices: Sequence[int], points: float, gap: float) -> dict[int, float]:

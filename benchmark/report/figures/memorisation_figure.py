@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import cycle, product
 from typing import Any
 
 import pandas as pd
@@ -13,7 +13,7 @@ from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.samplewise.memorisation import GROUPS
 from benchmark.names import CELL_KEYS
 from benchmark.report.facts import over
-from benchmark.report.figures.common import draw_daggers, legends, panels
+from benchmark.report.figures.common import MARKERS, draw_daggers, legends, panels
 from benchmark.report.source import Source
 from benchmark.report.style import line_style, method_colour, short_label
 from benchmark.report.tabular import marked_label
@@ -50,13 +50,13 @@ def build(source: Source) -> Figure:
     marked = set().union(*collapsed.values())
     for cell, (axes,) in zip(source.cells, cell_panels, strict=True):
         cell_rows = in_cell(data, cell)
-        for position, method in enumerate(methods):
+        for position, (method, marker) in enumerate(zip(methods, cycle(MARKERS))):
             rows = cell_rows[cell_rows["method"] == method]
             x = rows["memorisation"] + SPACING * (position - (len(methods) - 1) / 2)
             errors = [rows["auc"] - rows["low"], rows["high"] - rows["auc"]]
             label = marked_label(method, method in marked)
             look: Any = {"color": method_colour(method), "linestyle": line_style(method, methods), "linewidth": 1}
-            axes.errorbar(x, rows["auc"], yerr=errors, marker="o", markersize=3, label=label, **look)
+            axes.errorbar(x, rows["auc"], yerr=errors, marker=marker, markersize=3, label=label, **look)
             if method in collapsed[cell]:
                 draw_daggers(axes, x, rows["auc"], method_colour(method))
         axes.axhline(0.5, color="black", linestyle=":", linewidth=1, zorder=0)

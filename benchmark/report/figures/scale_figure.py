@@ -60,10 +60,11 @@ def _panel(axes: Axes, data: pd.DataFrame, names: list[str], methods: list[str])
     """Draw each method's ranks over the scales, ``names``, that have it."""
     for method, marker in zip(methods, cycle(MARKERS)):
         ranks = data[data["subject"] == method].set_index("scale").reindex(names)
-        x = np.flatnonzero(ranks["rank"].notna())
-        ranks, colour = ranks.iloc[x], method_colour(method)
+        colour = method_colour(method)
         line: Any = {"linestyle": line_style(method, methods), "color": colour, "linewidth": 1}
-        axes.plot(x, ranks["rank"], **line)
+        axes.plot(range(len(names)), ranks["rank"], **line)  # broken at a scale without results
+        x = np.flatnonzero(ranks["rank"].notna())
+        ranks = ranks.iloc[x]
         axes.plot([], [], label=method_label(method), marker=marker, markersize=5, **line)
         collapsed = ranks["collapsed"].to_numpy(dtype=bool)
         draw_daggers(axes, x[collapsed], ranks["rank"][collapsed], colour)

@@ -12,8 +12,8 @@ const change = (control) => control.dispatchEvent(new Event("change", { bubbles:
 function readings(method, without = null) {
   const pairs = method.metrics.filter((_, at) => method.trials[at] !== without);
   const mean = (side, metric) => pairs.reduce((sum, pair) => sum + pair[side][metric], 0) / pairs.length;
-  const gaps = [0, 1, 2, 3].map((metric) => (method.diverged ? NaN : Math.abs(mean(0, metric) - mean(1, metric))));
-  return Object.fromEntries(keys.map((key, at) => [key, at < 4 ? gaps[at] : method[key]]));
+  const gaps = [0, 1, 2, 3].map((metric) => Math.abs(mean(0, metric) - mean(1, metric)));
+  return Object.fromEntries(keys.map((key, at) => [key, method.diverged ? NaN : at < 4 ? gaps[at] : method[key]]));
 }
 
 // The weighted mean; a method without a number that is weighed has no score.

@@ -50,7 +50,7 @@ function listed(facts, predictions) {
 
 function line(dataset, facts, predictions, at) {
   const position = facts.positions[facts.forget[at]], truth = facts.labels[position], pictured = facts.pictured.indexOf(position);
-  const image = facts.image && pictured >= 0 ? [make("td", {}, picture(dataset, facts.image, pictured))] : [];
+  const image = facts.image && pictured >= 0 ? [make("td", {}, picture(dataset, facts.image, pictured, `forget image ${facts.index[position]}`))] : [];
   const said = (value) => make("td", { class: value === truth ? "" : "wrong" }, ...coloured(dataset, value));
   return make("tr", {}, ...image, make("th", { scope: "row" }, String(facts.index[position])), ...[truth, ...predictions.map((one) => one[at])].map(said));
 }

@@ -84,8 +84,8 @@ function coloured(dataset, number) {
   return [dot, dataset.classes[number]];
 }
 
-function picture(dataset, image, position) {
-  return cut(dataset.sprite, image, position, { role: "img", "aria-label": "the chosen image", "data-position": position });
+function picture(dataset, image, position, name = "the chosen image") {
+  return cut(dataset.sprite, image, position, { role: "img", "aria-label": name, "data-position": position });
 }
 
 function card(map, dataset, known, number) {

@@ -14,7 +14,7 @@ from benchmark.data import store
 from benchmark.errors import StaleOutput
 from benchmark.features.alignment import aligned, centroids, standardised
 from benchmark.metrics.evidence import in_cell
-from benchmark.names import Cell
+from benchmark.names import RUN_KEYS, Cell
 from benchmark.report.page.curves import appearance
 from benchmark.report.page.sprites import sprite
 from benchmark.report.style import PROJECTIONS, cell_label, class_colours, dataset_label, in_order, method_label
@@ -32,9 +32,12 @@ def build(results: Results, cells: list[Cell], partial: bool = False, images: bo
 
     Predictions of runs and images of datasets that are not on disk are left out. What is damaged or of another
     configuration raises `StaleOutput`, or with ``partial`` is left out too. Images are left out unless ``images``.
+    As in figures, a model that collapsed has no map.
     """
     frame = results.embeddings
-    frame = frame[frame["trial"] == 0]
+    collapsed = results.metrics[results.metrics["collapsed"].eq(True)]
+    of_runs = (pd.MultiIndex.from_frame(runs[RUN_KEYS]) for runs in (frame, collapsed))
+    frame = frame[(frame["trial"] == 0) & ~next(of_runs).isin(next(of_runs))]
     names = list(dict.fromkeys(frame["dataset"]))
     maps, datasets = [], {}
     for dataset in names:

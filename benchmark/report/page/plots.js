@@ -70,7 +70,11 @@ async function drawn(box, settings, log = {}) {
     pixels: (point) => [view.frame.x_scale.compute(point[0]), view.frame.y_scale.compute(point[1])],
     picture: () => view.export("png").to_blob(),
     inside: ([x, y]) => view.frame.bbox.contains(x, y),
-    clear: () => { document_.clear(); box.replaceChildren(); },
+    clear: () => {
+      document_.clear();
+      Bokeh.documents.splice(Bokeh.documents.indexOf(document_), 1); // which would keep it for ever
+      box.replaceChildren();
+    },
   };
 }
 

@@ -13,7 +13,7 @@ function readings(table) {
       const { value, low, high } = row.cells[at].dataset;
       if (!lacks(value)) values[key] = { value: Number(value), ends: lacks(low) ? null : [Number(low), Number(high)] };
     });
-    cells.get(name).rows.push({ method, label: row.cells[0].querySelector("a").textContent, colour, values });
+    cells.get(name).rows.push({ method, label: row.cells[0].querySelector("a").textContent + (row.cells[0].querySelector("abbr") ? "†" : ""), colour, values });
   }
   return [...cells.values()];
 }
@@ -46,8 +46,8 @@ function labelled(rows, columns, { x_range, y_range }, x, y, wide) {
   const boxes = roomy(rows, places, wide);
   return [false, true].flatMap((left) => {
     const mine = boxes.filter((box) => box.left === left).map((box) => box.at);
-    const texts = { x: mine.map((at) => columns.x[at]), y: mine.map((at) => columns.y[at]), text: mine.map((at) => rows[at].label) };
-    return haloed(texts, { text_align: left ? "right" : "left", x_offset: left ? -8 : 8, text_font_size: "12px", text_font_style: "normal" });
+    const texts = { x: mine.map((at) => columns.x[at]), y: mine.map((at) => columns.y[at]), text: mine.map((at) => rows[at].label), colour: mine.map((at) => columns.colour[at]) };
+    return haloed(texts, { text_align: left ? "right" : "left", x_offset: left ? -8 : 8, text_font_size: "12px", text_color: { field: "colour" } });
   });
 }
 
