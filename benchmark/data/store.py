@@ -44,8 +44,8 @@ def fingerprint(name: str, settings: DatasetSettings) -> str:
         chosen = {key: value for key, value in chosen.items() if key not in WHERE or key == "label_column"}
     else:
         chosen.pop("order")  # added after the first results
-    if settings.source == "official":
-        chosen["path"] = None  # where the archives lie; their checksums are known
+        if settings.source == "official":
+            chosen["path"] = None  # where the archives lie; their checksums are known
     for key in LATER:
         if chosen.get(key) is None:
             chosen.pop(key, None)

@@ -46,8 +46,6 @@ class Session(logging.Filter):
             self._stopping = True
         elif event == "job_error" and not self._stopping:
             self._failed[fields["jobid"]] = fields["rule_name"], _fault(fields["log"], fields["rule_msg"])
-        elif event == "error" and not self._stopping and fields.get("exception") != "RuleException":
-            self._error = record.getMessage().partition("\n")[0]
         elif missing := NO_RULE.match(str(record.msg)):
             targets = [*self.study.outputs, "all", "collect", "page", "tune"]
             fault = unknown("target", missing[1], targets, f"study {self.study.name}")
@@ -55,6 +53,8 @@ class Session(logging.Filter):
         elif str(record.msg).startswith("Nothing to be done"):
             places = {"Tables": paths.TABLES / self.study.name, "Page": paths.page(self.study.name)}
             record.msg += "".join(f" {kind}: {place}." for kind, place in places.items() if place.exists())
+        elif event == "error" and not self._stopping and fields.get("exception") != "RuleException":
+            self._error = record.getMessage().partition("\n")[0]
         for key in ("input", "output"):
             if event in ("job_info", "job_error") and len(fields[key]) > LISTED:
                 fields[key] = [*fields[key][:LISTED], f"… ({len(fields[key])} files)"]

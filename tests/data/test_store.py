@@ -31,6 +31,11 @@ def test_provenance_follows_the_arrays_and_not_the_augmentation():
     assert len({base, *(store.fingerprint("digits", settings) for settings in changed)}) == 7
     official = [store.fingerprint("cifar10", DatasetSettings(source="official", path=path)) for path in (None, "disk")]
     assert official[0] == official[1]  # the checksums of archives are known, wherever they lie
+    sources = (
+        DatasetSettings(source="official", order="content"),
+        DatasetSettings(source="parquet", path="disk", order="content"),
+    )
+    assert len({store.fingerprint("cifar10", settings) for settings in sources}) == 1
 
 
 def test_arrays_load_back_as_stored_with_a_record_of_settings_origin_and_versions(folder):

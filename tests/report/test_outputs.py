@@ -254,7 +254,9 @@ def test_every_table_compiles(study, drawn) -> None:
     columns = [Column("Method"), Column("10 %", wrapped=True)]
     table = Table(columns, [Block([["FT", signs]])], "All.", "", pd.DataFrame())
     body += latex.render(table, "tiny", "signs")
-    preamble = r"\documentclass{article}\usepackage[textwidth=5.5in]{geometry}\usepackage{booktabs,tabularx,amssymb}"
+    preamble = (
+        r"\documentclass{article}\usepackage[textwidth=5.5in]{geometry}\usepackage{booktabs,tabularx,amssymb,graphicx}"
+    )
     preamble += r"\begin{document}"
     Path("all.tex").write_text(preamble + body + r"\end{document}")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]

@@ -150,16 +150,16 @@ def test_the_caption_says_if_methods_of_a_trial_started_from_different_originals
 @pytest.mark.parametrize(("resample", "warned"), [([], True), (["original"], False)])
 def test_one_original_is_the_same_in_all_trials_and_a_resampled_one_within_a_trial(resample, warned) -> None:
     runs = pd.DataFrame({"dataset": "d", "arch": "a", "trial": [0, 1], "started_from": ["a", "b"]})
-    assert bool(facts.apart(SimpleNamespace(resample=resample), runs)) == warned
+    assert bool(facts.made(SimpleNamespace(resample=resample), runs)[1]) == warned
 
 
 def test_the_caption_names_the_methods_whose_runs_have_another_precision_than_most() -> None:
     runs = pd.DataFrame({"method": ["retrain", "retrain", "ft", "ft", "not", "not"], "precision": "bfloat16"})
-    assert facts.precision(runs) == "Computed in bfloat16"
+    assert facts._precision(runs) == "Computed in bfloat16"
     runs.loc[[3, 4, 5], "precision"] = "float32"
     mixed = pd.concat([runs, runs[:2]], ignore_index=True)
-    assert facts.precision(mixed) == "Computed in bfloat16, but in float32: FT (1 of 2 runs), NoT"
-    assert facts.precision(runs.drop(columns="precision")) == ""
+    assert facts._precision(mixed) == "Computed in bfloat16, but in float32: FT (1 of 2 runs), NoT"
+    assert facts._precision(runs.drop(columns="precision")) == ""
 
 
 def test_the_best_epoch_is_called_an_oracle(study) -> None:
