@@ -34,9 +34,9 @@ class Sleep:
 
 
 def test_a_clock_gives_the_seconds_of_one_call_and_the_errors_of_another_process():
-    assert 0.01 <= clock(Sleep(0.01))(20) < 0.15  # one call, not all of them, even on a busy machine
+    assert 0.01 <= clock(Sleep(0.01))(20) < 0.03  # the mean of many calls: one may be late on a busy machine
     with Process(Sleep, 0.02) as clock_there:
-        assert 0.02 <= clock_there(20) < 0.3
+        assert 0.02 <= clock_there(20) < 0.04
         with pytest.raises(ZeroDivisionError):
             clock_there(0)
 

@@ -57,6 +57,8 @@ def test_the_summary_has_a_row_per_method_and_audit_with_its_null(table: pd.Data
     assert list(table.columns) == ["dataset", "method", "audit", *numbers]
     assert list(table["method"].unique()) == [method for method in METHODS if method != RETRAIN]
     assert list(table["audit"].unique()) == list(AUDITS) and len(table) == 4 * len(AUDITS)
+    complete = table.dropna()
+    assert complete["value"].between(complete["low"], complete["high"]).all()
     assert (table["trials"] == TRIALS).all()
 
 

@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,7 +22,9 @@ def test_the_binned_attack_decides_as_the_reference_svc(kind):
     reference = SVC(C=3, gamma="auto", kernel="rbf")
     reference.fit(np.r_[members, nonmembers].reshape(-1, 1), np.repeat([1, 0], 3_000))
     exact = reference.predict(queries.reshape(-1, 1)) == 1
+    before = time.process_time()
     binned = mia.membership_attack(members, nonmembers, queries)
+    assert time.process_time() - before < 2.0  # about 0.2 s
     assert np.mean(exact == binned) >= 0.9995
     assert 10 < 100 * exact.mean() < 95  # both answers occur, or agreement would say little
     assert mia.mia_rate(members, nonmembers, queries) == pytest.approx(100 * np.mean(~exact), abs=0.05)

@@ -1,6 +1,5 @@
 """A build of torch whose operators are far too slow is named; a sound one is not."""
 
-import pytest
 import torch
 
 from benchmark import paths
@@ -20,7 +19,6 @@ def test_each_operator_below_its_least_rate_is_named_with_the_release():
     assert second.startswith("gradients of a convolution in bfloat16: 1e-05 of") and torch.__version__ in second
 
 
-@pytest.mark.slow
 def test_this_build_is_sound_in_float32():
     assert slow_operators("float32") == []
 
