@@ -139,6 +139,11 @@ def plot(study: Study, name: str, partial: bool = False) -> Any:
     return figure
 
 
+def below(figure: Any) -> list[str]:
+    """Return the lines below a figure."""
+    return [text.get_text() for text in figure.legends[-1].get_texts()]
+
+
 def write_run(study, name, values=None, status=FINISHED, prediction=None, epochs=None) -> None:
     """Write a run's files: last-epoch metrics from ``values``, the rest random, seeded by the name.
 

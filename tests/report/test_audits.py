@@ -15,11 +15,12 @@ from benchmark.names import CELL_KEYS, DIVERGED, Cell
 from benchmark.report.audits import NAMES, refused, twins
 from benchmark.report.draw import build
 from benchmark.report.figures import memorisation_figure
+from benchmark.report.figures.common import RUN_COLLAPSED
 from benchmark.report.tables import audit_table
 from benchmark.study.study import Study
 from benchmark.workflow.plugin_trial import check_audits, made_up_samples
 from tests.pool import run_folder, split_file
-from tests.report.conftest import TRAIN, Drawn, at_gap, changed, make_study, source, write_run
+from tests.report.conftest import TRAIN, Drawn, at_gap, below, changed, make_study, plot, source, write_run
 
 CELL = "digits/convnet/random-50"
 METHODS = ["original", "ft", "neggrad-plus", "coun"]
@@ -242,6 +243,18 @@ def test_a_panel_gives_the_correlation_of_rankings_and_marks_a_perfect_unlearner
     assert titles[2:] == ["too few numbers to rank"]  # here UA and TA of all methods move alike
     for axes, perfect in zip(figure.axes, (0.5, 0, 0), strict=True):
         assert [perfect, perfect] in [list(line.get_ydata()) for line in axes.lines]
+
+
+def test_the_gap_of_a_collapsed_method_is_written_at_the_edge_and_does_not_stretch_the_panel(study):
+    for run in study.runs():
+        if run.name.method in ("original", "neggrad-plus"):
+            write_run(study, str(run.name), at_gap(4 if run.name.is_original else 60 + run.name.trial / 10))
+    figure = plot(study, "gaps")
+    for axes in figure.axes:
+        assert [text.get_text() for text in axes.texts] == ["60.0†"]
+        assert 20 < axes.get_xlim()[1] < 25  # Original's gaps are near 14
+    assert figure.axes[0].get_title(loc="left") == "random 50 %\nτ = −0.33"  # of three methods, so it is ranked
+    assert below(figure) == ["Error bars: 95 % intervals over 5 trials", RUN_COLLAPSED]
 
 
 def test_a_panel_is_empty_where_an_earlier_version_gathered_no_such_audit(study):

@@ -19,6 +19,7 @@ from tests.report.conftest import (
     CLASSES,
     RANDOM,
     at_gap,
+    below,
     changed,
     plot,
     source,
@@ -81,12 +82,13 @@ def test_an_improvement_has_an_interval_over_trials(study, copied) -> None:
 
 def test_every_bar_shows_its_value_and_a_low_one_is_cut_off(study, copied) -> None:
     fill(study, {"neggrad-plus+cl": 1.0, "not": 1.0, "not+cl": 4.5})
-    axes = plot(study, "gain").axes[0]
+    figure = plot(study, "gain")
+    axes = figure.axes[0]
     assert [text.get_text() for text in axes.texts if text.get_text()] == ["75.0", "75.0", "−350\n▾", "−350\n▾"]
     assert min(bar.get_height() for bar in axes.patches) == improvement_figure.FLOOR
     low, high = axes.get_ylim()
     assert low < improvement_figure.FLOOR and high > 75
-    assert axes.get_ylabel() == "Improvement (%)\nover 3 trials"
+    assert axes.get_ylabel() == "Improvement (%)" and below(figure) == ["Error bars: 95 % intervals over 3 trials"]
 
 
 def test_no_value_is_minus_zero(study, copied) -> None:

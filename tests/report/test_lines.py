@@ -15,7 +15,19 @@ from benchmark.study.kinds import varied as varied_setting
 from benchmark.study.study import Study
 from tests.pool import run_folder
 from tests.project import ORIGINAL
-from tests.report.conftest import CLASS, RANDOM, STAGED, altered, changed, metrics, plot, source, write_run, write_runs
+from tests.report.conftest import (
+    CLASS,
+    RANDOM,
+    STAGED,
+    altered,
+    below,
+    changed,
+    metrics,
+    plot,
+    source,
+    write_run,
+    write_runs,
+)
 
 
 def epoch(number: int, pflops: float, gap: float, **columns: float) -> dict[str, float]:
@@ -98,7 +110,8 @@ def test_the_cost_figure_has_a_column_per_cell_and_a_row_per_counting_at_one_sca
     figure = plot(study, "spent")
     grid = np.array(figure.axes).reshape(2, 2)
     assert legend(figure) == ["FT", "NoT", "NoT + CL", "Whole run", "The run on its way", "Noise floor"]
-    assert grid[0, 0].get_ylabel() == "Average gap (points)\nover 2 trials"
+    assert grid[0, 0].get_ylabel() == "Average gap (points)"
+    assert below(figure) == ["Error bars: 95 % intervals over 2 trials"]
     assert [axes.get_xlabel() for axes in grid[:, 0]] == ["PFLOPs by the paper's counting", "PFLOPs as executed"]
     assert grid[0, 0].get_title() == "random 10 %"
     assert grid[0, 0].get_xlim() == grid[1, 0].get_xlim() and grid[0, 0].get_ylim() == grid[1, 1].get_ylim()
@@ -172,8 +185,9 @@ def test_the_stages_figure_shows_the_gap_and_the_metrics_of_every_stage(study) -
     figure = plot(study, "removed")
     gap_axes, *metric_axes = figure.subfigs[0].axes if figure.subfigs else figure.axes
     assert legend(figure) == ["Retrain", "FT", "CoUn", "Noise floor"]
+    assert below(figure) == ["Error bars: 95 % intervals (average gap) and standard deviations (metrics) over 2 trials"]
     ft, coun = (container[0] for container in gap_axes.containers)
-    assert gap_axes.get_ylabel() == "Average gap (points) over 2 trials"
+    assert gap_axes.get_ylabel() == "Average gap (points)"
     assert ft.get_xdata() == pytest.approx([10, 20], abs=1) and ft.get_ydata().tolist() == [1.0, 5.0]
     assert coun.get_linestyle() == "--"
     # The band of the noise floor, on an axis from 0.
@@ -218,12 +232,13 @@ def test_the_ablation_figure_shows_the_gap_and_signed_differences_at_sorted_valu
     figure = plot(varied, "varied")
     gap_axes, difference_axes = figure.axes
     assert legend(figure) == ["Study’s own value", "Noise floor", "Retrain", "RA", "UA", "TA", "MIA"]
+    assert below(figure) == ["Error bars: 95 % intervals (average gap) and standard deviations (metrics) over 2 trials"]
     for axes in figure.axes:
         assert [label.get_text() for label in axes.get_xticklabels()] == ["0.05", "0.1", "0.2"]
         assert axes.get_xlabel() == "τ: temperature of InfoNCE"
         assert round(float(axes.patches[0].get_x()), 6) == 0.5
     labels = [axes.get_ylabel() for axes in figure.axes]
-    assert labels == [f"{kind} gap (points)\nover 2 trials" for kind in ("Average", "Signed")]
+    assert labels == [f"{kind} gap (points)" for kind in ("Average", "Signed")]
     assert gap_axes.lines[0].get_ydata().tolist() == [1.25, 2.5, 3.75]
     assert [container[0].get_ydata().tolist() for container in difference_axes.containers][1] == [-1.0, -2.0, -3.0]
     for trial in range(2):

@@ -11,7 +11,7 @@ from benchmark.report.draw import build
 from benchmark.report.tabular import number
 from benchmark.study.kinds import VIEWS
 from benchmark.study.study import Study
-from tests.report.conftest import Drawn, changed, make_study, source, views, write_derived, write_runs
+from tests.report.conftest import Drawn, below, changed, make_study, source, views, write_derived, write_runs
 
 CELL = "digits/convnet/random-50"
 DISTANCE = {"retrain": 0.5, "ft": 0.3, "coun": 0.0}
@@ -81,7 +81,7 @@ def test_violated_lemmas_are_counted_and_diverged_or_missing_runs_are_marked(stu
     assert set(table.row("FT")[1:]) == {"—"} and "Trials are missing for FT." in table.caption
 
 
-def test_the_figure_shows_curves_and_their_difference(study) -> None:
+def test_the_figure_shows_curves_and_their_difference(study, copied) -> None:
     figure = build(source(study, "curves"))
     upper, lower = figure.axes[0], figure.axes[2]
     assert [upper.get_title("left"), figure.axes[1].get_title("left")] == ["random 50 %", "class-wise ‘8’"]
@@ -92,6 +92,9 @@ def test_the_figure_shows_curves_and_their_difference(study) -> None:
     assert figure.get_size_inches()[0] == 5.5
     assert figure.axes[2].get_ylabel() == "forget − retain\n(points)"
     assert figure.legends[0].get_texts()[-1].get_text() == "chance (5 % on either side)"
+    assert below(figure) == ["Lines and bands: mean and range over 2 trials"]
+    one = build(source(changed(trials=1), "curves", partial=True))
+    assert below(one) == ["One trial"]
 
 
 def test_the_caption_says_how_much_is_sampled(table, copied) -> None:

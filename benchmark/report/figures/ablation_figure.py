@@ -12,8 +12,17 @@ from matplotlib.figure import Figure
 
 from benchmark.metrics.samples import METRICS
 from benchmark.names import CELL_KEYS, RETRAIN, Cell, MethodName
-from benchmark.report.facts import over
-from benchmark.report.figures.common import FLOOR, FLOOR_LABEL, GAP_COLUMNS, draw_gaps, highest_gap, legends, page_wide
+from benchmark.report.figures.common import (
+    FLOOR,
+    FLOOR_LABEL,
+    GAP_COLUMNS,
+    INTERVALS_AND_DEVIATIONS,
+    draw_gaps,
+    highest_gap,
+    legends,
+    notes,
+    page_wide,
+)
 from benchmark.report.source import Source
 from benchmark.report.style import cell_label, method_colour, method_label, setting_label
 from benchmark.report.summary import method_numbers
@@ -74,11 +83,12 @@ def build(source: Source) -> Figure:
             values = [f"{value:g}" if isinstance(value, float) else str(value) for value in rows["value"]]
             axes.set_xticks(range(len(rows)), values)
             ends = -0.5, len(rows) - 0.5
-            axes.set(xlim=ends, xlabel=label, ylabel=f"{kind} gap (points)\n{over(source.trials)}")
+            axes.set(xlim=ends, xlabel=label, ylabel=f"{kind} gap (points)")
         if len(groups) > 1:
             cell = Cell(*rows[CELL_KEYS].iloc[0])
             panels[0].set_title(f"{method_label(rows['head'].iloc[0])}: {cell_label(cell)}", loc="left")
-    legends(figure, grid[0], collapsed=bool(data["collapsed"].any()), handlelength=1.3)
+    legends(figure, grid[0], handlelength=1.3)
+    notes(figure, bool(data["collapsed"].any()), INTERVALS_AND_DEVIATIONS, source.trials)
     return figure
 
 
@@ -109,9 +119,10 @@ def _differences(axes: Axes, rows: pd.DataFrame) -> None:
         axes.errorbar(x, difference.where(~collapsed), deviation, **look, label=metric.upper())
         for position in np.flatnonzero(collapsed):
             text = f"{difference.iloc[position]:+z.0f}{DAGGER}".replace("-", "−")
-            style: Any = {"xy": (position, 1), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+            style: Any = {"xy": (position, 0), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
             style["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.3}
-            axes.annotate(text, **style, xytext=(0, -2 - 10 * line), ha="center", va="top", color=colour)
+            above = 2 + 10 * (len(LOOKS) - 1 - line)
+            axes.annotate(text, **style, xytext=(0, above), ha="center", va="bottom", color=colour)
 
 
 def _mark_own(axes: Axes, rows: pd.DataFrame, label: str = "_") -> None:

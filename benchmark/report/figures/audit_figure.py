@@ -16,12 +16,12 @@ from benchmark.metrics.samplewise.battery import summary
 from benchmark.metrics.samplewise.built_in_audits import ideal
 from benchmark.metrics.samplewise.standards import kendall
 from benchmark.names import CELL_KEYS, is_control
-from benchmark.report import audits, facts
+from benchmark.report import audits
 from benchmark.report.audits import AVERAGE_GAP
-from benchmark.report.figures.common import MARKERS, draw_daggers, legends, panels
+from benchmark.report.figures.common import INTERVALS, MARKERS, draw_daggers, highest_gap, legends, notes, panels
 from benchmark.report.source import Source
 from benchmark.report.style import in_order, method_colour, method_label, short_label
-from benchmark.report.tabular import number
+from benchmark.report.tabular import DAGGER, number
 
 AUDIT_LABELS = {  # shown beside the study's own audits
     "efficacy-auc": "AUC against Retrain",
@@ -29,6 +29,7 @@ AUDIT_LABELS = {  # shown beside the study's own audits
     "kept": "Kept (points)",
 }
 PANEL_HEIGHT, LEGEND_LINE, LEGEND_COLUMNS = 1.75, 0.2, 4  # inches, and methods per line
+STRETCH = 2  # times as wide as the other methods need: a collapsed method further away is written at the panel's edge
 NULL: Any = {"color": "black", "linestyle": ":", "linewidth": 1}
 
 
@@ -43,7 +44,7 @@ def build(source: Source) -> Figure:
 
     Bars are 95 % intervals over trials; dotted lines show a perfect unlearner. Each panel states Kendall's tau between
     the two rankings of the methods by their distance from a perfect unlearner; Original is not ranked. A dagger marks
-    methods with a collapsed trial.
+    methods with a collapsed trial; the gap of one that would stretch the panel is written at its edge.
     """
     data = points(source)
     labels = AUDIT_LABELS | {audit: audits.label(audit) for audit in source.study.audits}
@@ -58,7 +59,7 @@ def build(source: Source) -> Figure:
             ranking = f"τ = {number(tau)}" if np.isfinite(tau) else "too few numbers to rank"
             title = f"{short_label(cell, source.cells)}\n{ranking}" if axes is column[0] else ranking
             axes.set_title(title, loc="left")
-        column[-1].set_xlabel(f"Average gap (points),\n{facts.over(source.trials)}")
+        column[-1].set_xlabel("Average gap (points)")
     for axes, label in zip(grid[:, 0], cycle(labels.values())):
         axes.set_ylabel(label)
     handles = [
@@ -66,7 +67,8 @@ def build(source: Source) -> Figure:
         for method, marker in markers.items()
     ]
     handles.append(Line2D([], [], label="Perfect unlearner", **NULL))
-    legends(figure, [], handles, any(collapsed.values()), ncols=LEGEND_COLUMNS + 1)
+    legends(figure, [], handles, ncols=LEGEND_COLUMNS + 1)
+    notes(figure, any(collapsed.values()), INTERVALS, source.trials)
     return figure
 
 
@@ -74,15 +76,25 @@ def _panel(axes: Axes, data: pd.DataFrame, audit: str, markers: dict[str, str], 
     """Draw one cell and audit; return Kendall's tau between the two rankings, NaN if there are none."""
     rows = data.set_index(["method", "audit"])
     distances = []
+    gaps = data[data["audit"] == AVERAGE_GAP].rename(columns={"value": "avg_gap", "high": "avg_gap_high"})
+    end = highest_gap(gaps.assign(collapsed=gaps["method"].isin(collapsed)))
     for method, marker in markers.items():
         if not {(method, AVERAGE_GAP), (method, audit)} <= {*rows.index}:  # earlier versions gathered fewer audits
             continue
         gap, audited = rows.loc[(method, AVERAGE_GAP)], rows.loc[(method, audit)]
-        errors = [[[row["value"] - row["low"]], [row["high"] - row["value"]]] for row in (gap, audited)]
-        look: Any = {"color": method_colour(method), "marker": marker, "markersize": 4.5, "elinewidth": 0.8}
-        axes.errorbar(gap["value"], audited["value"], xerr=errors[0], yerr=errors[1], linestyle="none", **look)
-        if method in collapsed:
-            draw_daggers(axes, [gap["value"]], [audited["value"]], method_colour(method))
+        colour = method_colour(method)
+        if method in collapsed and gap["value"] > STRETCH * end:
+            axes.plot(end, audited["value"], color=colour, marker=">", markersize=4.5, clip_on=False)
+            style: Any = {"textcoords": "offset points", "ha": "right", "va": "center", "color": colour}
+            style["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.3}
+            axes.annotate(f"{gap['value']:.1f}{DAGGER}", (end, audited["value"]), (-4, 0), **style)
+            axes.set_xlim(right=end)
+        else:
+            errors = [[[row["value"] - row["low"]], [row["high"] - row["value"]]] for row in (gap, audited)]
+            look: Any = {"color": colour, "marker": marker, "markersize": 4.5, "elinewidth": 0.8, "linestyle": "none"}
+            axes.errorbar(gap["value"], audited["value"], xerr=errors[0], yerr=errors[1], **look)
+            if method in collapsed:
+                draw_daggers(axes, [gap["value"]], [audited["value"]], colour)
         ideals = [ideal(name, row["null"], gap["scenario"]) for name, row in ((AVERAGE_GAP, gap), (audit, audited))]
         axes.axvline(ideals[0], zorder=0, **NULL)
         axes.axhline(ideals[1], zorder=0, **NULL)

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from benchmark.names import RETRAIN, Cell
+from benchmark.report.facts import over
 from benchmark.report.source import Source
 from benchmark.report.style import FULL_WIDTH
 from benchmark.report.summary import at_end, floors_of, summaries
@@ -27,6 +28,9 @@ FLOOR: Any = {"color": "#C8C8C8", "linewidth": 0, "zorder": 0}
 FLOOR_LABEL = "Noise floor"
 # Methods of one colour differ in their markers; some readers cannot tell colours alone apart.
 MARKERS = "os^DvPX*<>hd"
+INTERVALS = "Error bars: 95 % intervals"
+INTERVALS_AND_DEVIATIONS = "Error bars: 95 % intervals (average gap) and standard deviations (metrics)"
+BANDS = "Lines and bands: mean and range"
 RUN_COLLAPSED = f"{DAGGER}{THIN}collapsed: {COLLAPSE_TEXT}"
 INTERVAL_ROOM = 1.5  # times the largest gap: the edge of the panel cuts an interval that reaches further
 
@@ -36,17 +40,11 @@ def page_wide(height: float) -> Figure:
     return Figure(figsize=(FULL_WIDTH, height), layout="constrained")
 
 
-def legends(
-    figure: Figure, axes: Iterable[Axes], extra: Iterable[Any] = (), collapsed: bool = False, **options: Any
-) -> None:
-    """Draw a legend above all panels: what is in ``axes``, then the handles ``extra``; one line without ``ncols``.
-
-    Another one, below, explains the dagger if anything ``collapsed``.
-    """
+def legends(figure: Figure, axes: Iterable[Axes], extra: Iterable[Any] = (), **options: Any) -> None:
+    """Draw a legend above all panels: what is in ``axes``, then the handles ``extra``; one line without ``ncols``."""
     handles = [handle for panel in axes for handle in panel.get_legend_handles_labels()[0]] + list(extra)
     options = {"ncols": len(handles), "columnspacing": 1, **options}
     figure.legend(handles, [handle.get_label() for handle in handles], loc="outside upper center", **options)
-    note_collapsed(figure, collapsed)
 
 
 def panels(
@@ -79,11 +77,13 @@ def floor_handle() -> Patch:
     return Patch(facecolor=FLOOR["color"], label=FLOOR_LABEL)
 
 
-def note_collapsed(figure: Figure, collapsed: bool) -> None:
-    """Explain the dagger below the figure, if anything in it has one."""
-    if collapsed:
-        handle = Line2D([], [], linestyle="none", label=RUN_COLLAPSED)
-        figure.legend(handles=[handle], loc="outside lower center", handlelength=0, handletextpad=0, borderpad=0)
+def notes(figure: Figure, collapsed: bool, spread: str = "", trials: int = 1) -> None:
+    """Explain below the figure what shows the ``spread`` of the trials, and the dagger if anything ``collapsed``."""
+    texts = [f"{spread} {over(trials)}" if trials > 1 else "One trial"] * bool(spread) + [RUN_COLLAPSED] * collapsed
+    if texts:
+        handles = [Line2D([], [], linestyle="none", label=text) for text in texts]
+        look: Any = {"handlelength": 0, "handletextpad": 0, "borderpad": 0, "labelspacing": 0.2}
+        figure.legend(handles=handles, loc="outside lower center", **look)
 
 
 def summaries_at_end(source: Source, cell: Cell, histories: dict[str, dict[int, pd.DataFrame]]) -> pd.DataFrame:

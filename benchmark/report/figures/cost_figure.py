@@ -14,14 +14,15 @@ from matplotlib.lines import Line2D
 from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.samples import METRICS
 from benchmark.names import CELL_KEYS, RETRAIN, MethodName
-from benchmark.report.facts import over
 from benchmark.report.figures.common import (
     FLOOR,
     GAP_COLUMNS,
+    INTERVALS,
     draw_gaps,
     floor_handle,
     highest_gap,
     legends,
+    notes,
     panels,
     summaries_at_end,
 )
@@ -110,8 +111,9 @@ def build(source: Source) -> Figure:
         title = textwrap.fill(title, TITLE_CHARACTERS // grid.shape[1], break_long_words=False)
         column[0].set_title(title.replace(NO_BREAK, " "))
     for axes in grid[:, 0]:
-        axes.set_ylabel(f"Average gap (points)\n{over(source.trials)}")
-    legends(figure, grid[0, :1], handles, bool(data["collapsed"].any()), ncols=LEGEND_COLUMNS, handlelength=2)
+        axes.set_ylabel("Average gap (points)")
+    legends(figure, grid[0, :1], handles, ncols=LEGEND_COLUMNS, handlelength=2)
+    notes(figure, bool(data["collapsed"].any()), INTERVALS, source.trials)
     return figure
 
 

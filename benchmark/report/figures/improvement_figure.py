@@ -13,8 +13,7 @@ from benchmark.metrics.bootstrap import estimate
 from benchmark.metrics.evidence import Trials
 from benchmark.metrics.gaps import improvement
 from benchmark.names import CELL_KEYS, RETRAIN, Cell
-from benchmark.report.facts import over
-from benchmark.report.figures.common import legends, page_wide
+from benchmark.report.figures.common import INTERVALS, legends, notes, page_wide
 from benchmark.report.source import Source
 from benchmark.report.style import FULL_WIDTH, cell_parts, method_colour, method_label, scenario_label, short_parts
 from benchmark.report.summary import method_numbers
@@ -73,9 +72,10 @@ def build(source: Source) -> Figure:
     widest = max(row["cell"].nunique() for row in rows)
     for axes, row in zip(grid, rows, strict=True):
         _row(axes, row, source.methods, widest)
-        axes.set(ylim=_limits(data), ylabel=f"Improvement (%)\n{over(source.trials)}")
+        axes.set(ylim=_limits(data), ylabel="Improvement (%)")
     look: Any = {"ncols": min(len(source.methods), 6), "columnspacing": None, "handlelength": 1}
-    legends(figure, grid[:1], collapsed=bool(data["collapsed"].any()), **look)
+    legends(figure, grid[:1], **look)
+    notes(figure, bool(data["collapsed"].any()), INTERVALS, source.trials)
     return figure
 
 

@@ -12,8 +12,7 @@ from benchmark.metrics.bootstrap import mean_interval
 from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.samplewise.memorisation import GROUPS
 from benchmark.names import CELL_KEYS
-from benchmark.report.facts import over
-from benchmark.report.figures.common import MARKERS, draw_daggers, legends, panels
+from benchmark.report.figures.common import INTERVALS, MARKERS, draw_daggers, legends, notes, panels
 from benchmark.report.source import Source
 from benchmark.report.style import line_style, method_colour, short_label
 from benchmark.report.tabular import marked_label
@@ -63,6 +62,7 @@ def build(source: Source) -> Figure:
         axes.set(xticks=GROUPS, xlabel="Memorisation, by the Retrains of other trials")
         axes.set_title(short_label(cell, source.cells), loc="left")
     for axes in grid[:, 0]:
-        axes.set_ylabel(f"AUC against Retrain,\nstandardised, {over(source.trials)}")
-    legends(figure, grid.flat[:1], collapsed=bool(marked), ncols=LEGEND_COLUMNS)
+        axes.set_ylabel("AUC against Retrain,\nstandardised")
+    legends(figure, grid.flat[:1], ncols=LEGEND_COLUMNS)
+    notes(figure, bool(marked), INTERVALS, source.trials)
     return figure

@@ -6,7 +6,7 @@ import seaborn
 from matplotlib.figure import Figure
 
 from benchmark.metrics.evidence import in_cell
-from benchmark.report.figures.common import note_collapsed, page_wide
+from benchmark.report.figures.common import notes, page_wide
 from benchmark.report.source import Source
 from benchmark.report.style import short_label
 from benchmark.report.tables.predictions_table import numbers
@@ -37,5 +37,5 @@ def build(source: Source) -> Figure:
         axes.set_title(short_label(cell, source.cells), loc="left")
     grid[-1].tick_params(axis="x", labelrotation=30)
     grid[-1].set_xlabel(f"Forget samples of class {source.output.classes[0]} predicted as (%)")
-    note_collapsed(figure, any(collapsed.values()))
+    notes(figure, any(collapsed.values()))
     return figure

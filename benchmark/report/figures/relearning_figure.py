@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmark.report.figures.common import MARKERS, draw_trials, legends, panels
+from benchmark.report.figures.common import BANDS, MARKERS, draw_trials, legends, notes, panels
 from benchmark.report.source import Source
 from benchmark.report.style import line_style, method_colour, short_label
 from benchmark.report.tables.relearning_table import curves, methods
@@ -42,5 +42,6 @@ def build(source: Source) -> Figure:
     handles = [
         Line2D([], [], label=marked_label(method, method in collapsed), **look) for method, look in looks.items()
     ]
-    legends(figure, [], handles, bool(collapsed), ncols=4, columnspacing=1.5)
+    legends(figure, [], handles, ncols=4, columnspacing=1.5)
+    notes(figure, bool(collapsed), BANDS, source.trials)
     return figure

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmark.names import competes
-from benchmark.report.figures.common import MARKERS, draw_daggers, legends, page_wide
+from benchmark.report.figures.common import MARKERS, draw_daggers, legends, notes, page_wide
 from benchmark.report.scales import GAP, KEPT, Scale, numbers, scales
 from benchmark.report.source import Source
 from benchmark.report.style import in_order, line_style, method_colour, method_label, scenario_label
@@ -47,7 +47,8 @@ def build(source: Source) -> Figure:
     grid[0, 0].set(yticks=range(1, len(methods) + 1), ylim=(len(methods) + 0.5, 0.5))
     hollow: Any = {"color": "black", "marker": "o", "markersize": 4.5, "linestyle": "none", "markerfacecolor": "white"}
     extra = [Line2D([], [], label="Does not lead", **hollow)]
-    legends(figure, [grid[0, 0]], extra, bool(data["collapsed"].any()), ncols=4, handlelength=2.4)
+    legends(figure, [grid[0, 0]], extra, ncols=4, handlelength=2.4)
+    notes(figure, bool(data["collapsed"].any()))
     return figure
 
 

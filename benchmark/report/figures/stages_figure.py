@@ -11,14 +11,15 @@ from matplotlib.figure import Figure
 from benchmark.metrics.gaps import STATISTICS
 from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN, Cell, MethodName, Scenario
-from benchmark.report.facts import over
 from benchmark.report.figures.common import (
     FLOOR,
     GAP_COLUMNS,
+    INTERVALS_AND_DEVIATIONS,
     draw_gaps,
     floor_handle,
     highest_gap,
     legends,
+    notes,
     page_wide,
     summaries_at_end,
 )
@@ -61,14 +62,15 @@ def build(source: Source) -> Figure:
     for part, (cell, data) in zip(parts, data_of.items(), strict=True):
         axes = part.subplot_mosaic(layout, width_ratios=[1.9, 1, 1], sharex=True)
         _gaps(axes["avg_gap"], data)
-        axes["avg_gap"].set_ylabel(f"Average gap (points) {over(source.trials)}")
+        axes["avg_gap"].set_ylabel("Average gap (points)")
         for metric in METRICS:
             _metric(axes[metric], data, metric)
         part.supxlabel("Training data removed (%)", fontsize="medium")
         if len(source.cells) > 1:
             part.suptitle(cell_label(cell), fontsize="medium")
     collapsed = any(data["collapsed"].any() for data in data_of.values())
-    legends(figure, [axes["avg_gap"]], [floor_handle()], collapsed, ncols=4, handlelength=2.6, columnspacing=1.5)
+    legends(figure, [axes["avg_gap"]], [floor_handle()], ncols=4, handlelength=2.6, columnspacing=1.5)
+    notes(figure, collapsed, INTERVALS_AND_DEVIATIONS, source.trials)
     return figure
 
 

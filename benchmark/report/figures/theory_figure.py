@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from benchmark.metrics.theory import GROUPS, LEVEL, chance, r_curve
-from benchmark.report.figures.common import draw_trials, legends, panels
+from benchmark.report.figures.common import BANDS, draw_trials, legends, notes, panels
 from benchmark.report.source import Source
 from benchmark.report.style import method_colour, short_label
 from benchmark.report.tabular import marked_label
@@ -53,7 +53,8 @@ def build(source: Source) -> Figure:
     collapsed = set().union(*source.collapsed_methods(methods).values())
     _label_axes(figure, grid)
     handles = _handles({method: marked_label(method, method in collapsed) for method in methods})
-    legends(figure, [], handles, bool(collapsed), ncols=5, handlelength=1.6, columnspacing=1.4)
+    legends(figure, [], handles, ncols=5, handlelength=1.6, columnspacing=1.4)
+    notes(figure, bool(collapsed), BANDS, source.trials)
     return figure
 
 
