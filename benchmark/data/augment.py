@@ -53,16 +53,12 @@ class Transform:
         self._affine = cache(self._scale_and_shift)  # cached on the device
 
     def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return an augmented batch.
+        """Return an augmented batch, float32 (B, C, H, W) in channels_last memory format; values 0 to 1 before N.
 
         Parameters
         ----------
         images : uint8 (B, H, W, C), C = 1 or 3, values 0 to 255.
         generator : the only source of randomness; draws on its own device. None only if the name has no random letter.
-
-        Returns
-        -------
-        float32 (B, C, H, W) in channels_last memory format; values 0 to 1 before N.
         """
         count, height, width, channels = images.shape
         self._check_channels(channels)

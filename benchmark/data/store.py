@@ -186,9 +186,7 @@ def record(folder: Path) -> dict[str, Any]:
 def load(folder: Path, verify: bool = False) -> Arrays:
     """Return a prepared dataset, its images mapped into memory read-only.
 
-    Parameters
-    ----------
-    verify : compare the SHA-256 of every file as well (a second per gigabyte), not only the shapes.
+    With ``verify`` the SHA-256 of every file is compared as well (a second per gigabyte), not only the shapes.
 
     Raises
     ------

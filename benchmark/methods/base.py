@@ -45,17 +45,14 @@ def setting(
 ) -> Any:
     """Declare a hyperparameter by its default, a line of documentation, and pydantic's bounds.
 
+    Raises `BadInput` for a range that cannot be searched.
+
     Parameters
     ----------
     paper : the range that the paper searched; only settings with one are tuned.
     search : the range that tuning searches, if another.
     scale : how tuning spreads its candidates: over the range, over its orders of magnitude, or over those of 1 - x.
     added : whether the method had results before it had this setting: fingerprints then omit it at its default.
-
-    Raises
-    ------
-    BadInput
-        For a range that cannot be searched.
     """
     extra: dict[str, Any] = {"added": True} if added else {}
     if paper:

@@ -90,11 +90,8 @@ def welch_interval(
 ) -> tuple[Floats, Floats]:
     """Return the ends of Welch's 95 % intervals of differences (n,) of two means, whose variances may be unequal.
 
-    An interval is NaN if a mean is of one trial, and a point if neither varies (Welch 1947).
-
-    Parameters
-    ----------
-    sds, trials : standard deviations and numbers of trials, (n,), for each of the two means.
+    ``sds`` and ``trials`` are standard deviations and numbers of trials, (n,), for each of the two means. An interval
+    is NaN if a mean is of one trial, and a point if neither varies (Welch 1947).
     """
     errors = [sd**2 / count for sd, count in zip(sds, trials, strict=True)]
     with np.errstate(divide="ignore", invalid="ignore"):

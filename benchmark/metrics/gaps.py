@@ -28,6 +28,9 @@ Floats = npt.NDArray[np.float64]
 def summarise(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
     """Return one row per cell and method: means, standard deviations and gaps over trials (Tables 2, 3, 7 to 10).
 
+    Raises `BadInput` if a column is missing, a run is listed twice, a metric of a run that did not diverge is not a
+    number, or a cell lacks the reference.
+
     Parameters
     ----------
     metrics : one row a run, with ``dataset, arch, scenario, method, trial`` and ``ra, ua, ta, mia`` in per cent.
@@ -41,12 +44,6 @@ def summarise(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
     metric ``_mean``, ``_sd`` (NaN for one trial) and ``_gap``, in per cent and points; ``avg_gap``, the mean of the
     four gaps (paper, section Metrics); costs, their means over the trials that have one. Where a trial diverged, means,
     deviations and gaps are NaN; so are the gaps of Original by itself.
-
-    Raises
-    ------
-    BadInput
-        If a column is missing, a run is listed twice, a metric of a run that did not diverge is not a number, or a cell
-        lacks the reference.
     """
     runs = _checked(metrics)
     grouped = runs.groupby([*CELL_KEYS, "method"], sort=False)

@@ -68,7 +68,8 @@ def membership_attack(
 ) -> npt.NDArray[np.bool_]:
     """Return which queries the attack takes for members, (q,) bool.
 
-    ``SVC(C=3, gamma="auto", kernel="rbf")`` on the confidence alone; "auto" is 1 / number of features, here 1.
+    ``SVC(C=3, gamma="auto", kernel="rbf")`` on the confidence alone; "auto" is 1 / number of features, here 1. Raises
+    `BadInput` if the sides differ in number, one of the three is empty, or ``bins`` is below 8.
 
     Parameters
     ----------
@@ -77,11 +78,6 @@ def membership_attack(
     queries : confidence of the samples to judge, (q,); they are never binned.
     bins : how many bins each side has around the margins, with a quarter as many elsewhere; half as many find the
         margins. None, or at least the number of samples on a side: the exact SVC.
-
-    Raises
-    ------
-    BadInput
-        If the sides differ in number, one of the three is empty, or ``bins`` is below 8.
     """
     if len(members) != len(nonmembers) or not len(members) or not len(queries):
         raise BadInput(

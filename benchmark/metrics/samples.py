@@ -25,13 +25,9 @@ COLUMNS = ("index", "split", "label", "prediction", "loss")
 def membership(samples: pd.DataFrame, forget: pd.DataFrame | None) -> pd.Series[Any]:
     """Return the membership of each sample under a scenario: one of `MEMBERSHIP`, categorical (n,).
 
-    If ``forget`` is None, all training samples are retained.
-
-    Raises
-    ------
-    BadInput
-        If a column is missing, a split is none of `SPLITS`, a sample is listed twice, ``forget`` names a sample
-        that ``samples`` lacks, or no sample is left to retain, to forget or to test.
+    If ``forget`` is None, all training samples are retained. Raises `BadInput` if a column is missing, a split is none
+    of `SPLITS`, a sample is listed twice, ``forget`` names a sample that ``samples`` lacks, or no sample is left to
+    retain, to forget or to test.
     """
     _check_keys(samples, "samples")
     split, index = samples["split"].to_numpy(), samples["index"].to_numpy()
@@ -61,6 +57,9 @@ def measure(
 ) -> dict[str, float]:
     """Return the metrics of one run in per cent (paper, section Metrics).
 
+    Raises `BadInput` as `membership`; or if a loss is not a number, no sample is ``unseen``, or ``members`` is no
+    accepted choice.
+
     Parameters
     ----------
     samples, forget : see the top of this file. ``forget`` None is Original by itself.
@@ -73,11 +72,6 @@ def measure(
     ``ra``, the accuracy on retain data; ``ua``, 100 - accuracy on forget data; ``ta``, test accuracy; ``mia``, the
     forget samples that the attack takes for non-members. Without ``forget`` only ``ra``, on all training data, and
     ``ta``.
-
-    Raises
-    ------
-    BadInput
-        As `membership`; or if a loss is not a number, no sample is ``unseen``, or ``members`` is no accepted choice.
     """
     _check_columns(samples, "samples", COLUMNS)
     memberships = membership(samples, forget)

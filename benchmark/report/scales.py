@@ -61,9 +61,7 @@ class Number(NamedTuple):
 class Scale:
     """A study's gathered results, or the paper's; only a name if nothing was gathered.
 
-    Attributes
-    ----------
-    cells : the listed cells that it has, by scenario.
+    ``cells`` are the listed cells that it has, by scenario.
     """
 
     name: str

@@ -25,9 +25,7 @@ METHOD_COLLAPSED = f"{DAGGER}{THIN}collapsed in at least one trial: {COLLAPSE_TE
 class Source:
     """A table or figure of a study, and the results of its runs; missing ones become dashes or gaps.
 
-    Attributes
-    ----------
-    cells : those with a block or a panel.
+    ``cells`` are those with a block or a panel.
     """
 
     study: Study
@@ -124,10 +122,8 @@ class Source:
     ) -> Table:
         """Return the table, captioned by the study's own words, and the cell if there is only one.
 
-        Parameters
-        ----------
-        notes : sentences without the final full stop; empty ones are left out. The meaning of the mark of a collapsed
-            method is added.
+        ``notes`` are sentences without the final full stop; empty ones are left out. The meaning of the mark of a
+        collapsed method is added.
         """
         caption = " ".join(self.output.caption.split())
         subject = cell_label(self.cells[0]) if len(self.cells) == 1 else ""

@@ -32,10 +32,8 @@ def differences(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     95 % interval of the difference. ``differs`` says that it excludes 0 and that the difference exceeds
     ``noise_floor``; for computation and diverged trials, that the sides are known and not equal.
 
-    Parameters
-    ----------
-    first, second : a row per run and cell, as in `benchmark.results.measured`. The average gap is to the side's own
-        Retrain or, without one, to the other side's, over the trials that these have too.
+    Both have a row per run and cell, as in `benchmark.results.measured`. The average gap is to the side's own Retrain
+    or, without one, to the other side's, over the trials that these have too.
     """
     rows: list[tuple[Any, ...]] = []
     sides = [frame.set_index(RUN_KEYS).sort_index() for frame in (first, second)]

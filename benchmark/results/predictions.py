@@ -40,13 +40,8 @@ def check_files(study: Study) -> None:
 def of_dataset(path: Path, labels: Mapping[str, npt.NDArray[Any]], classes: int) -> pd.DataFrame:
     """Return a file's predictions as the table of `benchmark.training.batches.predict`.
 
-    ``labels`` are the dataset's, by split.
-
-    Raises
-    ------
-    BadInput
-        If the file is no parquet, a column or sample is missing or occurs twice, a label is not the dataset's, or a
-        number is not finite in float32 or one that no model gives.
+    ``labels`` are the dataset's, by split. Raises `BadInput` if the file is no parquet, a column or sample is missing
+    or occurs twice, a label is not the dataset's, or a number is not finite in float32 or one that no model gives.
     """
     predictions = _read(path)
     numbers = [name for name in NUMBERS if name in predictions]

@@ -53,17 +53,13 @@ def merge(folders: Sequence[Path], beside: str = "", dry_run: bool = False) -> t
     """Merge other pools into this one; return a report, and whether all of their pieces could be read.
 
     Everything is verified and compared before anything is copied. Nothing here is overwritten, and an interrupted copy
-    leaves nothing that counts as a run.
+    leaves nothing that counts as a run. Raises `BadInput` if a folder has no results; or if pieces are here with other
+    content, which are all named.
 
     Parameters
     ----------
     folders : checkouts, or their folders of results.
     beside : a name. Pieces that are here with other content, and those made from them, go to ``results/others/<name>``.
-
-    Raises
-    ------
-    BadInput
-        If a folder has no results; or if pieces are here with other content, which are all named.
     """
     if beside and (not re.fullmatch(WORD, beside) or len(folders) > 1):
         accepted = "lower-case letters, digits and hyphens, for the conflicts of one folder"

@@ -217,11 +217,8 @@ def by_trial(methods: Mapping[str, MethodOutputs], forgetting: Forgetting) -> pd
 def summary(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Return a row per method and audit: means over trials of the method and of its null, with 95 % intervals.
 
-    ``trials`` is what `by_trial` returns, preceded by the columns ``keys``, such as those of a cell.
-
-    Returns
-    -------
-    ``keys, method, audit, value, low, high, null, null_low, null_high, trials, enough``, in order of appearance.
+    ``trials`` is what `by_trial` returns, preceded by the columns ``keys``, such as those of a cell. Columns ``keys,
+    method, audit, value, low, high, null, null_low, null_high, trials, enough``; rows in order of appearance.
     """
     rows = []
     for key, group in trials.groupby([*keys, "method", "audit"], sort=False):

@@ -102,9 +102,7 @@ def summaries_at_end(source: Source, cell: Cell, histories: dict[str, dict[int, 
 def highest_gap(data: pd.DataFrame) -> float:
     """Return where an axis of average gaps ends: with room for intervals, and not stretched by collapsed runs.
 
-    Parameters
-    ----------
-    data : rows with ``avg_gap, avg_gap_high`` in points, and ``collapsed``, the number of collapsed trials.
+    ``data`` has ``avg_gap, avg_gap_high`` in points, and ``collapsed``, the number of collapsed trials.
     """
     measured = data[data["avg_gap"].notna()]
     intact = measured[measured["collapsed"] == 0]
@@ -119,11 +117,8 @@ def highest_gap(data: pd.DataFrame) -> float:
 def draw_gaps(axes: Axes, x: npt.ArrayLike, data: pd.DataFrame, highest: float, **look: Any) -> None:
     """Draw average gaps and their 95 % intervals on an axis from 0 to ``highest``, with a dagger at collapsed runs.
 
-    A collapsed run's gap beyond the axis is written at its end.
-
-    Parameters
-    ----------
-    data : the rows of one line, as `highest_gap` takes them, with ``avg_gap_low``.
+    A collapsed run's gap beyond the axis is written at its end. ``data`` are the rows of one line, as `highest_gap`
+    takes them, with ``avg_gap_low``.
     """
     gap, positions = data["avg_gap"], np.asarray(x, dtype=float)
     beyond = (data["collapsed"] > 0) & (gap > highest)

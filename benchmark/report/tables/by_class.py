@@ -29,18 +29,14 @@ def numbers(source: Source, frame: pd.DataFrame, read: Read, values: list[str], 
     Columns: ``dataset, arch, scenario, true_class, method``; ``trials, diverged, collapsed`` (counts); the further
     class; and of each of ``values``: the mean over trials, ``_sd``, ``_gap`` (absolute difference to Retrain) and
     ``_avg_diff`` (mean of these over the classes), NaN where a trial diverged or lacks the class; and ``_leads``,
-    whether the average is the smallest or cannot be told from it.
+    whether the average is the smallest or cannot be told from it. Raises `BadInput` if a dataset lacks a class that the
+    study names, or no sample of the first one is forgotten.
 
     Parameters
     ----------
     frame : rows about forget samples, with their class in column ``label``.
     read : maps a trial's rows about the first listed class to numbers: ``classes`` as rows, ``values`` as columns.
     classes : the further classes; the index has the name of their column.
-
-    Raises
-    ------
-    BadInput
-        If a dataset lacks a class that the study names, or no sample of the first one is forgotten.
     """
     parts = []
     nans = pd.DataFrame(np.nan, index=classes, columns=values)
