@@ -128,8 +128,7 @@ class DatasetSettings(Strict):
         None, description="parquet: the column with the encoded images; by default `img` or `image`"
     )
     label_column: str | None = Field(
-        None,
-        description="parquet: the column with the labels, integers or text; by default `label` or `fine_label`",
+        None, description="parquet: the column with the labels, integers or text; by default `label` or `fine_label`"
     )
     classes: Annotated[list[str], once("class")] | None = Field(
         None,
@@ -137,8 +136,7 @@ class DatasetSettings(Strict):
         "numbered in this order, by default alphabetically",
     )
     subset: Positive | None = Field(
-        None,
-        description="how many training images to keep, as many of each class where they suffice; by default all",
+        None, description="how many training images to keep, as many of each class where they suffice; by default all"
     )
     test_subset: Positive | None = Field(None, description="how many test images to keep; by default all")
     order: Literal["source", "content"] = Field(

@@ -134,11 +134,7 @@ def figure(study: StudyName, name: FigureName, partial: Partial = False, replace
 
 
 @app.command()
-def page(
-    study: StudyName,
-    partial: Partial = False,
-    without_images: WithoutImages = False,
-) -> None:
+def page(study: StudyName, partial: Partial = False, without_images: WithoutImages = False) -> None:
     """Write the page of results. It is one file, figures/STUDY/index.html, and needs neither server nor network."""
     from benchmark.report.page import draw_page
 

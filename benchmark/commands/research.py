@@ -69,8 +69,7 @@ def bench(
     threads: Annotated[int, typer.Option(min=1, help="processor threads")] = os.cpu_count() or 1,
     short: Annotated[bool, flag("--short", "do little work, just to see that it runs")] = False,
     name: Annotated[
-        str | None,
-        typer.Option(help="name of the file in results/bench/  [default: gpu, cpu, or short with --short]"),
+        str | None, typer.Option(help="name of the file in results/bench/  [default: gpu, cpu, or short with --short]")
     ] = None,
 ) -> None:
     """Measure speed. It is compared with plain code and the hardware's peak, and measured as data and trials grow."""

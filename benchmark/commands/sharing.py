@@ -67,8 +67,7 @@ def compare(
 
 
 Named = Annotated[
-    list[str],
-    argument("a run's folder, fingerprint or name; or STUDY RUN, STUDY TABLE or STUDY TABLE METHOD", "WHAT"),
+    list[str], argument("a run's folder, fingerprint or name; or STUDY RUN, STUDY TABLE or STUDY TABLE METHOD", "WHAT")
 ]
 
 
@@ -102,9 +101,7 @@ def cite(what: Named) -> None:
 
 
 @app.command()
-def overview(
-    without_images: WithoutImages = False,
-) -> None:
+def overview(without_images: WithoutImages = False) -> None:
     """Write a page on all studies with results. It is figures/index.html, and needs neither server nor network."""
     from benchmark.report.overview import draw_overview
 

@@ -128,10 +128,8 @@ def _checked(metrics: pd.DataFrame) -> pd.DataFrame:
     if missing := [column for column in (*CELL_KEYS, "method", "trial", *METRICS) if column not in metrics]:
         raise BadInput(f"metrics: column {missing[0]!r} is missing: accepted is a row a run, as `collect` writes them")
     runs = metrics.copy()
-    for column in [
-        *CELL_KEYS,
-        "method",
-    ]:  # plain strings: grouping by categories would bring combinations that never ran
+    # Plain strings: grouping by categories would bring combinations that never ran.
+    for column in (*CELL_KEYS, "method"):
         runs[column] = runs[column].astype(object).where(runs[column].notna(), "")
     runs[DIVERGED] = (runs["status"] == DIVERGED).to_numpy() if "status" in runs else False
     twice = runs.duplicated(RUN_KEYS)

@@ -228,10 +228,7 @@ KINDS = {
         "theory": Kind("the quantities of Theorem 1 and Lemma 1, measured", _listed, derives=VIEWS),
         "hyperparameters": Kind("every setting of every method", _first_trial, shows_results=False),
         "claims": Kind(
-            "the paper's claims, with verdicts",
-            by_epoch=True,
-            reported="unlearning.csv",
-            from_gathered=True,
+            "the paper's claims, with verdicts", by_epoch=True, reported="unlearning.csv", from_gathered=True
         ),
         "verdicts": Kind("the claims in summary: how many verdicts of each kind", by_epoch=True, from_gathered=True),
         "tuning": Kind("gaps with the study's own values and with tuned ones", _tuned_and_not, by_epoch=True),
@@ -257,8 +254,7 @@ KINDS = {
     "figures": {
         "improvement": Kind("how much `+cl` lowers each method's average gap", _improvement, by_epoch=True),
         "cost": Kind(
-            "average gap against computation; list a method with several `@epochs=` to join whole runs by a line",
-            _cost,
+            "average gap against computation; list a method with several `@epochs=` to join whole runs by a line", _cost
         ),
         "stages": Kind("average gap after each stage of sequential removal", _stages),
         "ablation": Kind("average gap against the one setting in which the methods differ", _ablation, by_epoch=True),
