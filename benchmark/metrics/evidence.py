@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from benchmark.metrics.bootstrap import Estimate, Floats, Indices, estimate
 from benchmark.metrics.gaps import floor_of
 from benchmark.metrics.samples import METRICS
-from benchmark.names import CELL_KEYS, DIVERGED, RETRAIN, Cell, Scenario
+from benchmark.names import CELL_KEYS, DIVERGED, RETRAIN, RUN_KEYS, Cell, Scenario
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,12 @@ def trials_with(runs: pd.DataFrame, column: str, value: str | bool, methods: lis
         return {}
     counts = runs[runs[column] == value].drop_duplicates(["method", "trial"])["method"].value_counts()
     return {method: int(counts[method]) for method in methods if method in counts}
+
+
+def of_runs_in(frame: pd.DataFrame, other: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Return which rows of gathered results are of runs that another frame has too, (rows,)."""
+    runs, others = (pd.MultiIndex.from_frame(rows[RUN_KEYS]) for rows in (frame, other))
+    return np.asarray(runs.isin(others))
 
 
 def in_cell(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:

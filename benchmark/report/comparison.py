@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.errors import BadInput, in_columns, number_of, some_of
+from benchmark.metrics.evidence import of_runs_in
 from benchmark.metrics.samples import METRICS
 from benchmark.names import CELL_KEYS, DIVERGED, RETRAIN, RUN_KEYS
 from benchmark.report.tabular import DASH, number
@@ -96,9 +97,8 @@ class Comparison:
         if first["fingerprint"].duplicated().any() or second["fingerprint"].duplicated().any():
             yield "Original has a pair in every scenario"
         for letter, runs, other_runs in (("A", first, second), ("B", second, first)):
-            unmatched = ~pd.MultiIndex.from_frame(runs[RUN_KEYS]).isin(pd.MultiIndex.from_frame(other_runs[RUN_KEYS]))
-            if unmatched.any():
-                yield f"only in {letter}: {_counted(runs[unmatched])}"
+            if len(unmatched := runs[~of_runs_in(runs, other_runs)]):
+                yield f"only in {letter}: {_counted(unmatched)}"
 
     def _settings(self) -> Iterator[str]:
         """Yield the hyperparameters that differ, each with the methods concerned."""

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.bootstrap import Floats, Indices, estimate
+from benchmark.metrics.evidence import of_runs_in
 from benchmark.metrics.gaps import floor_of
 from benchmark.metrics.samples import METRICS
 from benchmark.names import CELL_KEYS, DIVERGED, RETRAIN, RUN_KEYS
@@ -37,9 +38,7 @@ def differences(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """
     rows: list[tuple[Any, ...]] = []
     sides = [frame.set_index(RUN_KEYS).sort_index() for frame in (first, second)]
-    common = sides[0].index.intersection(sides[1].index)
-    groups = first[pd.MultiIndex.from_frame(first[RUN_KEYS]).isin(common)].groupby([*CELL_KEYS, "method"], sort=False)
-    for (*cell, method), _ in groups:
+    for (*cell, method), _ in first[of_runs_in(first, second)].groupby([*CELL_KEYS, "method"], sort=False):
         rows += [(*cell, method, *row) for row in _of_method(sides[0], sides[1], tuple(cell), str(method))]
     return pd.DataFrame(rows, columns=COLUMNS)
 

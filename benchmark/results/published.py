@@ -12,6 +12,7 @@ import pandas as pd
 
 from benchmark import paths
 from benchmark.errors import BadInput, number_of
+from benchmark.metrics.evidence import of_runs_in
 from benchmark.metrics.samples import METRICS
 from benchmark.names import RUN_KEYS, RunName
 from benchmark.results.frames import Results
@@ -36,8 +37,8 @@ def check_shown(study: Study, name: str, results: Results) -> None:
     path = paths.gathered(study.name, "metrics")
     if not kind.shows_results or kind.from_gathered or (before := committed(path)) is None or results.metrics.empty:
         return
-    old, new = (pd.MultiIndex.from_frame(frame[RUN_KEYS]) for frame in (before, results.metrics))
-    if problem := difference(before[old.isin(new)], results.metrics[new.isin(old)]):
+    now = results.metrics
+    if problem := difference(before[of_runs_in(before, now)], now[of_runs_in(now, before)]):
         raise BadInput(f"{name} would show other results than are published in {path}: {problem}; {REPLACE}")
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.metrics.evidence import in_cell
-from benchmark.names import DIVERGED, RUN_KEYS, Cell
+from benchmark.metrics.evidence import in_cell, of_runs_in
+from benchmark.names import DIVERGED, Cell
 from benchmark.report.page.maps import packed
 from benchmark.report.page.table import with_reference
 from benchmark.report.style import cell_label, in_order, method_label
@@ -37,9 +37,8 @@ def build(results: Results, cells: list[Cell]) -> list[dict[str, Any]]:
 
 def _finite(results: Results) -> pd.DataFrame:
     """Return the predictions of runs that did not diverge: those of the others mean nothing."""
-    diverged = results.metrics.loc[results.metrics["status"] == DIVERGED, RUN_KEYS]
-    of_run = pd.MultiIndex.from_frame(results.predictions[RUN_KEYS])
-    return results.predictions[~of_run.isin(pd.MultiIndex.from_frame(diverged))]
+    diverged = results.metrics[results.metrics["status"] == DIVERGED]
+    return results.predictions[~of_runs_in(results.predictions, diverged)]
 
 
 def _counts(rows: pd.DataFrame, classes: list[str]) -> dict[str, dict[str, str]]:

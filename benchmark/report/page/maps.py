@@ -13,8 +13,8 @@ import pandas as pd
 from benchmark.data import store
 from benchmark.errors import StaleOutput
 from benchmark.features.alignment import aligned, centroids, standardised
-from benchmark.metrics.evidence import in_cell
-from benchmark.names import RUN_KEYS, Cell
+from benchmark.metrics.evidence import in_cell, of_runs_in
+from benchmark.names import Cell
 from benchmark.report.page.curves import appearance
 from benchmark.report.page.sprites import sprite
 from benchmark.report.style import PROJECTIONS, cell_label, class_colours, dataset_label, in_order, method_label
@@ -36,8 +36,7 @@ def build(results: Results, cells: list[Cell], partial: bool = False, images: bo
     """
     frame = results.embeddings
     collapsed = results.metrics[results.metrics["collapsed"].eq(True)]
-    of_runs = (pd.MultiIndex.from_frame(runs[RUN_KEYS]) for runs in (frame, collapsed))
-    frame = frame[(frame["trial"] == 0) & ~next(of_runs).isin(next(of_runs))]
+    frame = frame[(frame["trial"] == 0) & ~of_runs_in(frame, collapsed)]
     names = list(dict.fromkeys(frame["dataset"]))
     maps, datasets = [], {}
     for dataset in names:
