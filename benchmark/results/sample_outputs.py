@@ -118,7 +118,7 @@ class OutputsReader:
         samples = self._read(runs, lambda run: _run_outputs(self.study, run, forgets[run.name.trial], own_audits))
         if not (retrain := samples.get(RETRAIN)):
             return None
-        held_out = np.stack([trial_samples.held_out for trial_samples in retrain.values()])
+        held_out = _stack(retrain, "held_out")
         forgotten = np.zeros_like(held_out)
         for row, trial in zip(forgotten, retrain, strict=True):
             row[_indices(forgets[trial], "train")] = True
@@ -228,11 +228,11 @@ def _beside_retrain(audits: pd.DataFrame) -> pd.DataFrame:
 
 def _stacked(trials: dict[int, RunOutputs], metrics: pd.DataFrame, matched: dict[int, Indices]) -> MethodOutputs:
     """Return the outputs of a method's trials stacked, one row per trial; ``matched`` are as in `_matched`."""
-    margin, prediction, test, correct, forgotten, *_ = (np.stack(part) for part in zip(*trials.values(), strict=True))
-    numbers, of_class = metrics.loc[list(trials)].to_numpy(dtype=float), forgotten[0]
+    margin, prediction, test = (_stack(trials, name) for name in ("margin", "prediction", "test_margin"))
+    numbers, of_class = metrics.loc[list(trials)].to_numpy(dtype=float), next(iter(trials.values())).test_forgotten
     evaluated = test[:, ~of_class]
     if matched:
-        right = [row[matched[trial]].mean() for trial, row in zip(trials, correct, strict=True)]
+        right = [outputs.test_correct[matched[trial]].mean() for trial, outputs in trials.items()]
         unseen, known = evaluated, known_beyond(numbers, 100 * np.array(right))
     elif of_class.any():
         unseen, known = test[:, of_class], known_beyond(numbers, 0.0)
@@ -245,10 +245,12 @@ def _matched(cell: Cell, retrain: dict[int, RunOutputs], forgotten: Mask) -> dic
     """Return for each trial the test samples as hard as its forgotten ones where a file chooses these; else nothing."""
     if Scenario(cell.scenario).kind not in CHOSEN:
         return {}
-    margins, test_margins = (
-        np.stack([getattr(outputs, name) for outputs in retrain.values()]) for name in ("margin", "test_margin")
-    )
+    margins, test_margins = (_stack(retrain, name) for name in ("margin", "test_margin"))
     return dict(zip(retrain, as_hard(margins[:, forgotten.any(axis=0)], test_margins), strict=True))
+
+
+def _stack(trials: dict[int, RunOutputs], name: str) -> Any:
+    return np.stack([getattr(outputs, name) for outputs in trials.values()])
 
 
 def margin(samples: pd.DataFrame) -> Floats:
