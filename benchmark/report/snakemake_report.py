@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from benchmark import paths
-from benchmark.names import Cell
 from benchmark.report.facts import tuned
 from benchmark.report.style import cell_label, dataset_label, method_label, use
 from benchmark.report.tabular import remake, sentences
@@ -36,7 +35,7 @@ def captions(study: Study) -> dict[str, str]:
 def labels(study: Study, name: str, suffix: str) -> dict[str, str]:
     """Return the labels of a table's or figure's file in the report's list of its category."""
     output = study.output(name)
-    datasets = dict.fromkeys(dataset_label(Cell.parse(cell).dataset) for cell in output.cells)
+    datasets = dict.fromkeys(dataset_label(cell.dataset) for cell in output.parsed_cells)
     # A label whose second of two values is yes becomes a switch above the list, which is on at first.
     screen = "yes" if suffix in (".html", ".png") else "no"
     return {"name": name, "kind": output.kind, "dataset": ", ".join(datasets), "for the screen": screen}
@@ -49,7 +48,7 @@ def _output(study: Study, name: str) -> str:
     epoch = "the best, by the average gap of means over trials" if at_best else "the last" if has_runs else ""
     trials = str(output.trials or study.trials) if has_runs else ""
     facts = {
-        "Cells": "; ".join(cell_label(Cell.parse(cell)) for cell in output.cells),
+        "Cells": "; ".join(map(cell_label, output.parsed_cells)),
         "Methods": ", ".join(method_label(method) for method in output.methods),
         "Classes": ", ".join(output.classes),
         "Studies": ", ".join(output.studies),

@@ -36,7 +36,7 @@ class Source:
     @classmethod
     def of(cls, study: Study, name: str, results: Results) -> Source:
         """Return the source of an output with all of its cells."""
-        return cls(study, name, results, [Cell.parse(cell) for cell in study.output(name).cells])
+        return cls(study, name, results, study.output(name).parsed_cells)
 
     @cached_property
     def output(self) -> OutputSettings:

@@ -175,7 +175,7 @@ def of_output(study: Study, name: str, partial: bool = False) -> Results:
     kind = study.kind_of(name)
     if kind.from_gathered:
         return gathered(study)
-    cells = [Cell.parse(cell) for cell in study.output(name).cells]
+    cells = study.output(name).parsed_cells
     runs, derived = study.runs_of(name), study.derived_of(name)
     originals = [study.run(run.original) for run in runs if run.original]  # they decide which runs collapsed
     files = [paths.derived(entry.pool_path) for entry in derived]

@@ -16,7 +16,7 @@ from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput, unknown
 from benchmark.files import read_parquet, read_record, sha256, written_digest
 from benchmark.metrics.samples import METRICS
-from benchmark.names import ORIGINAL, RUN_KEYS, Cell, MethodName, RunName
+from benchmark.names import ORIGINAL, RUN_KEYS, MethodName, RunName
 from benchmark.paths import HISTORY, MODEL, RUN
 from benchmark.results import frames
 from benchmark.results.measured import COSTS
@@ -167,7 +167,7 @@ def _output(study: Study, name: str, method: str) -> Behind:
         raise BadInput(
             f"{study.name} {name} {method}: this table shows settings; accepted is {study.name} {name} alone"
         )
-    cells = study.cells if kind.from_gathered else map(Cell.parse, output.cells)
+    cells = study.cells if kind.from_gathered else output.parsed_cells
     first_trials = {study.run_name(cell, method, 0) for cell in cells}  # a variant may be another cell's own value
     method_runs = [run for run in runs if replace(run.name, trial=0) in first_trials]
     if not method_runs:

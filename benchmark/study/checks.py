@@ -11,7 +11,7 @@ from benchmark.data.store import WHERE
 from benchmark.errors import BadInput, number_of, unknown
 from benchmark.methods.base import GROUPS
 from benchmark.models import check_sides
-from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
+from benchmark.names import ORIGINAL, MethodName, Scenario, matches
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS, SOURCES
 from benchmark.settings import SMALLEST, DatasetSettings
 from benchmark.study.output_checks import check_output
@@ -185,7 +185,7 @@ def _check_hold_out(study: PlannedStudy) -> None:
 def check_classes(study: PlannedStudy, dataset: str, classes: Sequence[str]) -> None:
     """Raise `BadInput` if a scenario or an output names a class that a prepared dataset lacks."""
     for name, output in study.outputs.items():
-        cells = [cell for cell in map(Cell.parse, output.cells) if cell.dataset == dataset]
+        cells = [cell for cell in output.parsed_cells if cell.dataset == dataset]
         names = [*(output.classes if cells else []), *(Scenario(cell.scenario).class_name for cell in cells)]
         for class_name in names:
             if class_name is not None and class_name not in classes:

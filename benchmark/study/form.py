@@ -99,6 +99,11 @@ class OutputSettings(Strict):
     )
     show: Literal["all", "forget"] = Field("all", description="maps: which samples to draw")
 
+    @property
+    def parsed_cells(self) -> list[Cell]:
+        """The cells in their parts, in the order shown."""
+        return [Cell.parse(cell) for cell in self.cells]
+
 
 class StudyForm(Strict):
     """The typed form of ``config/<study>.yaml``."""

@@ -78,7 +78,7 @@ def _run_names(
     trials: int = 0,
 ) -> list[RunName]:
     """Return the runs of methods in cells and trials, by default those that the output shows."""
-    cells = map(Cell.parse, output.cells) if cells is None else cells
+    cells = output.parsed_cells if cells is None else cells
     numbers = range(trials or output.trials or study.trials)
     return [study.run_name(cell, method, trial) for cell in cells for method in methods for trial in numbers]
 
@@ -108,7 +108,7 @@ def _improvement(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
 
 def _stages(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     stages = []
-    for cell in map(Cell.parse, output.cells):
+    for cell in output.parsed_cells:
         if Scenario(cell.scenario).kind != "sequential":
             raise BadInput(f"cells: {cell}: accepted are sequential ones, such as digits/convnet/sequential-5x10")
         stages += cell.references
@@ -126,7 +126,7 @@ def _tuned_and_not(study: ResolvedStudy, output: OutputSettings) -> list[RunName
     if study.tuned is None:
         raise BadInput("kind 'tuning' shows what tuned values are worth: the study includes none (tuned: <study>)")
     runs = _run_names(study, output, [RETRAIN])
-    for cell in map(Cell.parse, output.cells):
+    for cell in output.parsed_cells:
         variants = [name for method in output.methods for name in (method, untuned_name(study, cell, method))]
         runs += _run_names(study, output, variants, [cell])
     return runs
@@ -149,7 +149,7 @@ def varied(study: ResolvedStudy, output: OutputSettings) -> str:
         accepted = "accepted is one setting, such as coun@tau=0.1 beside coun@tau=0.2"
         raise BadInput(f"methods: they differ in {names}: {accepted}")
     (key,) = keys
-    for cell in map(Cell.parse, output.cells):
+    for cell in output.parsed_cells:
         for method in methods:
             if key not in study.settings_of(cell, method):
                 raise BadInput(f"methods: {method!r} has no setting {key!r}, which this figure varies")
@@ -174,8 +174,8 @@ def _cost(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
 
 
 def _predictions(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
-    for cell in output.cells:
-        forgotten = Scenario(Cell.parse(cell).scenario).class_name
+    for cell in output.parsed_cells:
+        forgotten = Scenario(cell.scenario).class_name
         if forgotten not in (None, output.classes[0]):
             raise BadInput(f"classes: {output.classes[0]!r} comes first, but {cell} forgets {forgotten!r}")
     return _with_reference(study, output)
@@ -201,8 +201,8 @@ def _audited(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
 
 
 def _memorised(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
-    for cell in output.cells:
-        if "split" not in study.resample or Scenario(Cell.parse(cell).scenario).kind != "random":
+    for cell in output.parsed_cells:
+        if "split" not in study.resample or Scenario(cell.scenario).kind != "random":
             raise BadInput(f"cells: {cell}: accepted are random ones of a study with resample: [original, split]")
     return _audited(study, output)
 

@@ -6,7 +6,7 @@ import itertools
 
 from benchmark import paths
 from benchmark.errors import BadInput, unknown
-from benchmark.names import Cell, MethodName, RunName, Scenario
+from benchmark.names import MethodName, RunName, Scenario
 from benchmark.study.form import OutputSettings
 from benchmark.study.kinds import KINDS, LISTS, MAPS
 from benchmark.study.plan import PlannedStudy
@@ -63,7 +63,7 @@ def _check_scored(study: PlannedStudy, where: str, output: OutputSettings, featu
             )
         if features:
             raise BadInput(f"{where}: method {parsed.base!r}: predictions made elsewhere have no features to show")
-        for cell, trial in itertools.product(map(Cell.parse, output.cells), range(output.trials or study.trials)):
+        for cell, trial in itertools.product(output.parsed_cells, range(output.trials or study.trials)):
             if Scenario(cell.scenario).kind == "sequential":
                 raise BadInput(f"{where}: method {parsed.base!r}: {cell} has stages, and predictions are of one model")
             path = method_class(parsed).file(RunName(cell.dataset, cell.arch, cell.scenario, parsed.base, trial))

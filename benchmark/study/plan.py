@@ -89,9 +89,9 @@ class PlannedStudy(ResolvedStudy):
             drawn.append(digest(self.tuned_file))
         elif self.includes_tuned:  # a caption says with which images, and what was not tuned, or otherwise
             left = self.tuned_file.get("about", {}).get("left") or None
-            cells = [Cell.parse(cell) for cell in output.cells]
-            untuned = [[str(cell), self.untuned_methods(cell, output.methods)] for cell in cells]
-            otherwise = [[str(cell), "otherwise", self.tuned_otherwise(cell, output.methods)] for cell in cells]
+            cells, methods = output.parsed_cells, output.methods
+            untuned = [[str(cell), self.untuned_methods(cell, methods)] for cell in cells]
+            otherwise = [[str(cell), "otherwise", self.tuned_otherwise(cell, methods)] for cell in cells]
             parts = [left, *(entry for entry in [*untuned, *otherwise] if entry[-1])]
             drawn.append(["tuned", self.tuned_without_test_data, *filter(None, parts)])
         # Its own gathered files follow from its runs, and their receipt covers this fingerprint.
@@ -166,8 +166,7 @@ class PlannedStudy(ResolvedStudy):
     @cached_property
     def listed_cells(self) -> list[Cell]:
         """Every cell that some output lists."""
-        names = dict.fromkeys(cell for output in self.outputs.values() for cell in output.cells)
-        return [Cell.parse(name) for name in names]
+        return list(dict.fromkeys(cell for output in self.outputs.values() for cell in output.parsed_cells))
 
     @cached_property
     def cells(self) -> list[Cell]:
@@ -232,7 +231,7 @@ class PlannedStudy(ResolvedStudy):
         kind = self.kind_of(output)
         if not kind.derives:
             return []
-        cells = [Cell.parse(cell) for cell in self.output(output).cells]
+        cells = self.output(output).parsed_cells
         pairs = [(run, cell) for run in self.runs_of(output) for cell in cells if belongs(run.name, cell)]
         derived = [self.derive(kind.derives, run, cell.scenario) for run, cell in pairs]
         return sorted(derived, key=lambda file: file.pool_path)
@@ -254,8 +253,8 @@ class PlannedStudy(ResolvedStudy):
         for name in self.whole.outputs.keys() - self.outputs.keys():
             with suppress(BadInput):
                 runs, derived = self.whole.runs([name]), self.whole.derived_of(name)
-                cells = [Cell.parse(cell) for cell in self.whole.output(name).cells]
-                files |= _in_pool(runs, self.whole.splits(runs, cells, derived), derived)
+                splits = self.whole.splits(runs, self.whole.output(name).parsed_cells, derived)
+                files |= _in_pool(runs, splits, derived)
         return files
 
 

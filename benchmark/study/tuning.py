@@ -33,9 +33,9 @@ def tuned_cells(study: PlannedStudy) -> dict[str, list[str]]:
             where = f"{study.file}: tables.{table}"
             methods = map(MethodName.parse, output.methods)
             names = [name for name in methods if method_class(name, where).starts_from_original]
-            for cell in output.cells:
-                if names and Scenario(Cell.parse(cell).scenario).kind != "sequential":
-                    tuned.setdefault(cell, {}).update(dict.fromkeys(name.head for name in names))
+            for cell in output.parsed_cells:
+                if names and Scenario(cell.scenario).kind != "sequential":
+                    tuned.setdefault(str(cell), {}).update(dict.fromkeys(name.head for name in names))
     return {cell: list(methods) for cell, methods in tuned.items()}
 
 

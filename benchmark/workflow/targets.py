@@ -15,7 +15,7 @@ from typing import Any
 from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import BadInput
-from benchmark.names import ORIGINAL, Cell, RunName
+from benchmark.names import ORIGINAL, RunName
 from benchmark.results.records import is_there
 from benchmark.study.kinds import DERIVED
 from benchmark.study.runs import Derived, Run, Split
@@ -111,7 +111,7 @@ class StudyFiles:
         if kind.from_gathered:
             return [*self.gathered, *self.pool, *kind.reported_files]
         reported = kind.reported_files if output in study.versus_tables else []
-        cells = [Cell.parse(cell) for cell in study.output(output).cells]
+        cells = study.output(output).parsed_cells
         originals = [study.run(RunName(cell.dataset, cell.arch, "", ORIGINAL, 0)) for cell in cells]
         runs = {run.pool_path: run for run in originals if run.pool_path in self._at}  # they show which runs collapsed
         runs |= {run.pool_path: run for run in study.runs_of(output)}  # beside derived files: some diverged
