@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,7 +29,8 @@ def unused(remove: bool = False) -> str:
     prepared = {path.parent for path in paths.DATA.glob(f"*/{store.PROVENANCE}")}
     damaged = {path for top in (paths.RUNS, paths.DATA) for path in top.rglob("*.damaged*")}
     shown = used()
-    unshown = sorted((runs | files | prepared) - shown) + [path for path in _unfinished() if _run_of(path) not in shown]
+    unfinished = [path for path, run in _unfinished() if run not in shown]
+    unshown = sorted((runs | files | prepared) - shown) + unfinished
     unshown += sorted(path for path in damaged if not set(path.parents) & set(unshown))
     size = sum(file.stat().st_size for path in unshown for file in [path, *path.rglob("*")] if file.is_file())
     for path in unshown if remove else ():
@@ -39,19 +41,13 @@ def unused(remove: bool = False) -> str:
     return "\n".join([*map(str, unshown), f"{len(unshown)} ({size / 1e6:.1f} MB): {end}"])
 
 
-def _unfinished() -> list[Path]:
-    """Return the folders with a checkpoint of a run, and the weights that a run has left to be moved."""
+def _unfinished() -> Iterator[tuple[Path, Path]]:
+    """Yield folders with a checkpoint, and weights that a run has left to be moved, each with the folder of its run."""
     work = paths.work("")
-    found = [file.parent for file in files_below(work, paths.CHECKPOINT)] + files_below(work, "*.safetensors")
-    return [path for path in found if re.fullmatch(RUN_PATH, _pool_path(path))]
-
-
-def _pool_path(path: Path) -> str:
-    return path.relative_to(paths.work("")).as_posix().removesuffix(".safetensors")
-
-
-def _run_of(path: Path) -> Path:
-    return paths.run(_pool_path(path))
+    for path in [file.parent for file in files_below(work, paths.CHECKPOINT)] + files_below(work, "*.safetensors"):
+        pool_path = path.relative_to(work).as_posix().removesuffix(".safetensors")
+        if re.fullmatch(RUN_PATH, pool_path):
+            yield path, paths.run(pool_path)
 
 
 def used() -> set[Path]:
