@@ -131,16 +131,10 @@ def limits(results: Results, data: pd.DataFrame) -> list[str]:
         else "",
         f"{facts.tuned(study)}, once: the intervals do not cover another choice" if study.includes_tuned else "",
         *facts.made(study, results.metrics),
-        _left_out(data),
+        "Pairs at equal computation are left out where a primary claim compares the same runs"
+        if ((data["claim"] == "budget") & (data["verdict"] != UNTESTED)).any()
+        else "",
         "The noise floor, for means over as many trials, is treated as exactly known",
         f"Collapsed: {COLLAPSE_TEXT}" if collapsed else "",
         f"As gathered: {missing}" if missing else "",
     ]
-
-
-def _left_out(data: pd.DataFrame) -> str:
-    """Say that pairs at equal computation are left out where a primary claim compares them already."""
-    tested = data[(data["claim"] == "budget") & (data["verdict"] != UNTESTED)]
-    if tested.empty:
-        return ""
-    return "Pairs at equal computation are left out where a primary claim compares the same runs"

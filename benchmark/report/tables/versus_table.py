@@ -21,7 +21,6 @@ from benchmark.report.summary import COUNTS, method_numbers
 from benchmark.report.tables import distances_table, predictions_table
 from benchmark.report.tables.unlearning_table import AVERAGE
 from benchmark.report.tabular import DASH, METHOD, Block, Column, Entry, Row, Table, mean_text, method_row, number
-from benchmark.study.kinds import KINDS
 
 ROUNDING = 0.005  # how far a number printed with two decimals may be from its exact value
 NONE = "the paper prints none of these methods"
@@ -45,7 +44,7 @@ def build(source: Source) -> Table:
     The summary has the share of differences within the margin by column, and the rank correlation of the averages.
     """
     data = compared(*_numbers(source), source.study.margin)
-    printed = KINDS["tables"][source.output.kind].reported_cells
+    printed = source.study.kind_of(source.name).reported_cells
     source = replace(source, cells=[cell for cell in source.cells if str(cell) in printed])
     columns = list(dict.fromkeys(data["column"]))
     blocks = [block for block in source.blocks(data, bind(_rows, columns=columns)) if block.rows]
