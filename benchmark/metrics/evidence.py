@@ -20,8 +20,8 @@ class Evidence:
     """The frames that claims are computed from: gathered results, theory tables, and the paper's ``printed`` means."""
 
     metrics: pd.DataFrame
-    history: pd.DataFrame
-    predictions: pd.DataFrame
+    history: pd.DataFrame = field(default_factory=pd.DataFrame)
+    predictions: pd.DataFrame = field(default_factory=pd.DataFrame)
     theory: pd.DataFrame = field(default_factory=pd.DataFrame)
     distances: pd.DataFrame = field(default_factory=pd.DataFrame)
     embeddings: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -104,7 +104,7 @@ def leaders(
     }
     if not gaps:
         return set()
-    best = min(gaps, key=lambda method: gaps[method])
+    best = min(gaps, key=gaps.__getitem__)
 
     def leads(method: str) -> bool:
         """Return whether a method's average gap cannot be told from the smallest."""

@@ -214,7 +214,7 @@ def _ranked(values: list[Number], leading: set[str] | None = None) -> list[Numbe
     competing = {number.subject: round(abs(number.value), EXACT) for number in values if competes(number.subject)}
     ranks = pd.Series(competing, dtype=float).rank(method="min")
     if leading is None:
-        leading = {min(competing, key=lambda method: competing[method])} if competing else set()
+        leading = {min(competing, key=competing.__getitem__)} if competing else set()
     return [
         number._replace(rank=float(ranks.get(number.subject, np.nan)), leads=number.subject in leading)
         for number in values
@@ -234,7 +234,7 @@ def _taus(numbers: list[Number], printed: list[Number]) -> Iterator[Number]:
 
 def _claims(scale: Scale, metrics: pd.DataFrame) -> Iterator[Number]:
     """Yield the primary claims; those of the paper by the sign of its means, which have no interval."""
-    tests = verdicts(Evidence(metrics, pd.DataFrame(), pd.DataFrame()), PRIMARY.values())
+    tests = verdicts(Evidence(metrics), PRIMARY.values())
     for test in tests[tests["verdict"] != UNTESTED].itertuples():
         if test.subject.endswith(ALL_ELSE_SAME):  # of the same method, against a variant of it
             continue

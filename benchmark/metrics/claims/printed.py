@@ -33,6 +33,6 @@ def printed_values(claim: Claim, evidence: Evidence) -> dict[tuple[str, str], fl
         shared = rows["method"].isin(in_cell(evidence.metrics, cell)["method"])
         parts.append(rows[shared].drop_duplicates("method").assign(arch=cell.arch))  # Tables 9 and 10 repeat rows
     printed = pd.concat(parts or [evidence.printed[:0]], ignore_index=True)
-    tests = claim.find(Evidence(printed, pd.DataFrame(), pd.DataFrame()))
+    tests = claim.find(Evidence(printed))
     only_trial = np.zeros((1, 1), dtype=int)
     return {(str(test.cell), first_method(test.subject)): float(test.statistic(only_trial)[0]) for test in tests}
