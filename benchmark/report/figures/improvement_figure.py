@@ -81,7 +81,7 @@ def build(source: Source) -> Figure:
 
 def rows_of_bars(data: pd.DataFrame, methods: int) -> list[pd.DataFrame]:
     """Divide the cells into rows of at most `BARS_PER_ROW` bars: one row if they fit, else by scenario."""
-    data = data.assign(cell=data[CELL_KEYS].agg("/".join, axis=1))
+    data = data.assign(cell=[Cell(*parts) for parts in data[CELL_KEYS].itertuples(index=False)])
     per_row = max(1, BARS_PER_ROW // methods)
     fits = data["cell"].nunique() <= per_row
     groups = [data] if fits else [rows for _, rows in data.groupby("scenario", sort=False)]
@@ -117,8 +117,7 @@ def _row(axes: Axes, data: pd.DataFrame, methods: list[str], widest: int) -> Non
         axes.bar_label(bars, rows["note"], padding=2, rotation=90)
     axes.axhline(0, color="black", linewidth=0.6)
     one_scenario = data["scenario"].nunique() == 1
-    parsed = [Cell.parse(cell) for cell in cells]
-    parts = [cell_parts(cell)[:2] if one_scenario else short_parts(cell, parsed) for cell in parsed]
+    parts = [cell_parts(cell)[:2] if one_scenario else short_parts(cell, cells) for cell in cells]
     axes.set_xticks(range(len(cells)), ["\n".join(part).replace(" (", "\n(") for part in parts])
     axes.set_xlim(-0.5 - (widest - len(cells)) / 2, len(cells) - 0.5 + (widest - len(cells)) / 2)
     axes.tick_params(axis="x", length=0)
