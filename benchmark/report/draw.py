@@ -92,7 +92,7 @@ def _source(study: Study, noun: str, name: str, accepted: Iterable[str], partial
         remedy = f"'python -m benchmark {other} {study.name} {name}' draws it"
         raise BadInput(f"{study.file}: {name!r} is a {other}, not a {noun}: {remedy}")
     if name not in accepted:
-        raise unknown(noun, name, accepted, str(paths.study_file(study.name)))
+        raise unknown(noun, name, accepted, study.file)
     use(study)
     results = frames.of_output(study, name, partial)
     if study.kind_of(name).from_gathered and not partial:

@@ -66,7 +66,7 @@ def _output(study: Study, name: str) -> str:
 
 def _study(study: Study) -> str:
     facts = {
-        "Study": str(paths.study_file(study.name)),
+        "Study": study.file,
         "Datasets": ", ".join(dataset_label(name) for name in study.datasets),
         "Trials": str(study.trials),
         "Seed": str(study.seed),

@@ -29,7 +29,7 @@ def collect(study: Study, partial: bool = False, replace: bool = False) -> list[
         If a run is missing or damaged, unless ``partial``.
     """
     if not study.runs():
-        raise BadInput(f"{paths.study_file(study.name)}: it shows no runs of its own: there is nothing to gather")
+        raise BadInput(f"{study.file}: it shows no runs of its own: there is nothing to gather")
     results = gather(study, partial)
     if study.published and not (replace or partial):  # partial files replace nothing
         published.check(study, results["metrics"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import PrivateAttr
@@ -105,7 +106,7 @@ class PlannedStudy(ResolvedStudy):
             drawn.append([self.labels, self.colours])
         return digest([__version__, name, settings, *drawn, runs])[:SHORT]
 
-    def gathered_by(self, name: str) -> list[paths.Path]:
+    def gathered_by(self, name: str) -> list[Path]:
         """Return the gathered files that a table or figure of several studies shows, with the paper's numbers.
 
         Those of other studies are left out where they are missing: this study does not make them.
@@ -116,7 +117,7 @@ class PlannedStudy(ResolvedStudy):
         return [file for file in [*files, paths.REPORTED / REPORTED_FILE] if file in self._gathered or file.is_file()]
 
     @cached_property
-    def _gathered(self) -> list[paths.Path]:
+    def _gathered(self) -> list[Path]:
         return [paths.gathered(self.name, frame) for frame in SCALE_FRAMES if self.runs()]
 
     @cached_property
@@ -125,7 +126,7 @@ class PlannedStudy(ResolvedStudy):
         outputs = [self.output_fingerprint(name) for name in self.outputs]
         return digest([__version__, [run.shown_as for run in self.runs()], outputs])[:SHORT]
 
-    def receipt(self, name: str) -> paths.Path:
+    def receipt(self, name: str) -> Path:
         """Return the receipt of a table, a figure, the ``page`` or the ``collected`` results, as the study stands."""
         if name == "page":  # its heading is the study's description
             fingerprint = digest([self.fingerprint, self.description])[:SHORT]
@@ -177,7 +178,7 @@ class PlannedStudy(ResolvedStudy):
 
     # --- datasets, splits, derived files --------------------------------------------------------------------------
 
-    def dataset_folder(self, name: str) -> paths.Path:
+    def dataset_folder(self, name: str) -> Path:
         """The folder of a prepared dataset of this study."""
         return paths.dataset(name, self.dataset_fingerprints[name])
 
@@ -244,7 +245,7 @@ class PlannedStudy(ResolvedStudy):
 
     # --- the pool -----------------------------------------------------------------------------------------------
 
-    def pool_files(self) -> set[paths.Path]:
+    def pool_files(self) -> set[Path]:
         """Return its splits, derived files and folders of runs in the pool, with those that ``only`` leaves out.
 
         Outputs that are left out and do not fit the study, since it extends another, have none.
@@ -258,6 +259,6 @@ class PlannedStudy(ResolvedStudy):
         return files
 
 
-def _in_pool(runs: Iterable[Run], splits: Iterable[Split], derived: Iterable[Derived]) -> set[paths.Path]:
+def _in_pool(runs: Iterable[Run], splits: Iterable[Split], derived: Iterable[Derived]) -> set[Path]:
     files = {paths.run(run.pool_path) for run in runs} | {paths.split(split.pool_path) for split in splits}
     return files | {paths.derived(file.pool_path) for file in derived}

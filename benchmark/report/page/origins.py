@@ -54,7 +54,7 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
         command = remake(study.name, name)
         outputs.append({"name": name, "caption": output.caption, "files": files, "command": command})
     return {
-        "study_file": str(paths.study_file(study.name)),
+        "study_file": study.file,
         "images": {f"Images of {dataset_label(name)}": _images(study, name) for name in study.datasets},
         "shared": shared,
         "differing": differing,
