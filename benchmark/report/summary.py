@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from functools import partial as bind
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -88,7 +88,7 @@ def summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
 
 def average_gap(trials: Trials, method: str) -> tuple[float, float, float]:
     """Return a method's average gap to Retrain and the ends of its 95 % interval, in points: no gap is below 0."""
-    gap = estimate(bind(trials.gap, method), len(trials))
+    gap = estimate(partial(trials.gap, method), len(trials))
     return gap.value, float(np.maximum(0.0, gap.low)), gap.high
 
 

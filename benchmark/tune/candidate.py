@@ -16,7 +16,7 @@ from benchmark import paths
 from benchmark.metrics import measure
 from benchmark.metrics.samples import METRICS
 from benchmark.names import DIVERGED, FINISHED, HELD_OUT, Cell
-from benchmark.results import records as results
+from benchmark.results import records
 from benchmark.seeds import members_stream
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
@@ -50,7 +50,7 @@ class Candidate(Job):
         # Not the run's own folder: the history of a run with the same values has other metrics.
         super().__init__(study, run, "tune", folder=paths.work(study.name) / run.fingerprint[:8])
         self.unseen = HELD_OUT if study.hold_out else "test"
-        self.retrain = results.frame(study, retrain, results.SAMPLES)
+        self.retrain = records.frame(study, retrain, paths.SAMPLES)
         self.reference = self.measured(self.retrain, self.unseen)
         self.trial, self.parent = trial, parent
         self.history: list[dict[str, Any]] = []

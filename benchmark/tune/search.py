@@ -22,7 +22,7 @@ from benchmark.data import store
 from benchmark.errors import BadInput, StaleOutput, some_of
 from benchmark.files import locked, make_writable
 from benchmark.names import DIVERGED, Cell
-from benchmark.results import records as results
+from benchmark.results import records
 from benchmark.study.plugins import stamp_with
 from benchmark.study.prepare import prepare, split
 from benchmark.study.runs import Run, belongs
@@ -134,10 +134,10 @@ def _references(study: Study, cells: Sequence[Cell], jobs: int) -> None:
     for run in references:
         if not run.name.is_original:
             try:
-                results.forget_rows(study, run)
+                records.forget_rows(study, run)
             except StaleOutput:
                 split(study, run.name.dataset, run.name.scenario, run.split_trial)
-    missing = [run for run in references if not results.finished(study, run) or _lacks_weights(run)]
+    missing = [run for run in references if not records.finished(study, run) or _lacks_weights(run)]
     commands = []
     for run in missing:
         print(f"reference: {run.name}", flush=True)
@@ -146,7 +146,7 @@ def _references(study: Study, cells: Sequence[Cell], jobs: int) -> None:
         commands.append((command, paths.log(run.pool_path)))
     _run_all(commands, jobs, study.threads)
     for run in references:
-        if results.finished(study, run) == DIVERGED:
+        if records.finished(study, run) == DIVERGED:
             accepted = "accepted are hyperparameters for 'training' with which it ends in numbers"
             raise BadInput(f"reference {run.name} of {study.name} diverged, so that nothing can be tuned: {accepted}")
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import StaleOutput
 from benchmark.features.alignment import aligned, centroids, standardised
@@ -100,7 +101,7 @@ def _predictions(results: Results, cell: Cell, index: pd.Index[int], partial: bo
     for method in in_order(runs.loc[runs["trial"] == 0, "method"].unique()):
         run = study.run(study.run_name(cell, method, 0))
         with records.passing_over_if(partial or not records.is_there(run)):
-            samples = records.frame(study, run, records.SAMPLES)
+            samples = records.frame(study, run, paths.SAMPLES)
             predicted = samples[samples["split"] == "train"].set_index("index")["prediction"].loc[index]
             yield {"name": method, "label": method_label(method), "prediction": packed(predicted.to_numpy())}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial as bind
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ def build(source: Source) -> Table:
     """
     (true_class, *others), data = source.output.classes, numbers(source)
     columns = [METHOD, *(Column(name, "Centroid of class", centred=True) for name in others), Column("Avg. diff. ↓")]
-    by_divisor = [source.blocks(data, bind(by_class.rows, value=value)) for value in DIVISORS]
+    by_divisor = [source.blocks(data, partial(by_class.rows, value=value)) for value in DIVISORS]
     blocks = [
         replace(block, heading="; ".join(filter(None, [block.heading, f"divided by {divisor}"])))
         for cell in zip(*by_divisor, strict=True)

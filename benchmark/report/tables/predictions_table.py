@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial as bind
+from functools import partial
 
 import pandas as pd
 
@@ -21,7 +21,7 @@ def build(source: Source) -> Table:
     classes, data = source.output.classes, numbers(source)
     columns = [METHOD, *(Column(name, "Predicted as (%)", centred=True) for name in classes), Column("Avg. diff. ↓")]
     notes = [f"Shares of the forget samples of class {classes[0]}", *by_class.notes(source, data)]
-    return source.table(columns, source.blocks(data, bind(by_class.rows, value="percent")), notes, data)
+    return source.table(columns, source.blocks(data, partial(by_class.rows, value="percent")), notes, data)
 
 
 def numbers(source: Source) -> pd.DataFrame:

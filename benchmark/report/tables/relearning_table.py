@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial as bind
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ def build(source: Source) -> Table:
     data = pd.concat([_of_cell(source, cell) for cell in source.cells], ignore_index=True)
     columns = [METHOD, Column("at first", ACCURACY), Column(f"after {steps} steps", ACCURACY)]
     columns += [Column("mean over steps", ACCURACY), Column("Above Retrain"), Column("Steps")]
-    blocks = source.blocks(data, bind(_rows, steps=steps), facts.floor)
+    blocks = source.blocks(data, partial(_rows, steps=steps), facts.floor)
     return source.table(columns, blocks, _notes(source, data), data)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial as bind
+from functools import partial
 
 import pandas as pd
 
@@ -37,7 +37,7 @@ def build(source: Source) -> Table:
     columns = [METHOD, *[Column("CL", text=True)] * bool(pairs)]
     columns += [Column(metric.upper(), centred=True) for metric in METRICS]
     columns += [Column(AVERAGE), Column("paper", unit), Column("executed", unit, optional=True)]
-    blocks = source.blocks(data, bind(_rows, unit=unit, decimals=decimals, paired=bool(pairs)), facts.floor)
+    blocks = source.blocks(data, partial(_rows, unit=unit, decimals=decimals, paired=bool(pairs)), facts.floor)
     notes = [
         "CL: with (✓) or without (✗) the contrastive term; CoUn is FT with it" if pairs else "",
         *_notes(source, data, unit),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial as bind
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -47,7 +47,7 @@ def build(source: Source) -> Table:
     printed = source.study.kind_of(source.name).reported_cells
     source = replace(source, cells=[cell for cell in source.cells if str(cell) in printed])
     columns = list(dict.fromkeys(data["column"]))
-    blocks = [block for block in source.blocks(data, bind(_rows, columns=columns)) if block.rows]
+    blocks = [block for block in source.blocks(data, partial(_rows, columns=columns)) if block.rows]
     ranks = ranking(data)
     blocks.append(Block([_summary(data, columns, ranks)] if blocks else [[Entry(NONE, spans=True)]]))
     names = [AVERAGES.get(key, key.upper() if key in METRICS else key) for key in columns]
