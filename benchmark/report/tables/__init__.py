@@ -1,1 +1,1 @@
-"""Tables: one file per kind."""
+"""Tables: a module ``<kind>_table`` builds a kind."""
