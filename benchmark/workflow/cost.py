@@ -13,7 +13,6 @@ from functools import cache, partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import nn
@@ -23,6 +22,7 @@ from benchmark.data.splits import chosen_by, share
 from benchmark.errors import BadInput, StaleOutput, number_of
 from benchmark.methods.base import Context, Meter, Method, units_of
 from benchmark.metrics.arithmetic import epoch_slips
+from benchmark.metrics.gaps import Floats
 from benchmark.metrics.reported import reported_means
 from benchmark.models import forward_flops
 from benchmark.models.classifier import Classifier
@@ -42,7 +42,6 @@ OFFICIAL = {
 }
 Shape = tuple[int, int, int]
 MANY_IMAGES = 10**8  # through a network in training: days of a processor
-Floats = npt.NDArray[np.float64]
 
 
 def cost(study: Study, teraflops: float) -> pd.DataFrame:

@@ -12,13 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from benchmark.metrics.theory import GROUPS, LEVEL, chance, r_curve
+from benchmark.metrics.theory import GROUPS, LEVEL, Floats, chance, r_curve
 from benchmark.report.figures.common import BANDS, draw_trials, legends, notes, panels
 from benchmark.report.source import Source
 from benchmark.report.style import method_colour, short_label
 from benchmark.report.tabular import marked_label
-
-Floats = npt.NDArray[np.float64]
 
 STYLES: dict[str, Any] = dict(zip(GROUPS, ("-", "--"), strict=True))
 GREY = "#E4E4E4"

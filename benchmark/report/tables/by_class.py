@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from benchmark.errors import BadInput
+from benchmark.metrics.bootstrap import Floats
 from benchmark.metrics.evidence import leaders
 from benchmark.metrics.gaps import average_difference
 from benchmark.names import RETRAIN, Cell, competes, is_control
@@ -19,7 +19,6 @@ from benchmark.report.tabular import Entry, Row, mean_text, method_row, number
 from benchmark.study.checks import check_classes
 
 Read = Callable[[pd.DataFrame], pd.DataFrame]
-Numbers = npt.NDArray[np.float64]
 Tables = dict[int, pd.DataFrame]  # numbers by trial: classes as rows, values as columns
 
 
@@ -121,8 +120,8 @@ def _summary(
 
 
 def _beside_retrain(
-    method: str, trials: dict[str, Tables], value: str, means: dict[str, Numbers]
-) -> tuple[Numbers, Numbers]:
+    method: str, trials: dict[str, Tables], value: str, means: dict[str, Floats]
+) -> tuple[Floats, Floats]:
     """Return a method's and Retrain's means over the trials that both have; over all if there are none, or Original."""
     common = sorted(trials[method].keys() & trials[RETRAIN].keys())
     if is_control(method) or not common:
