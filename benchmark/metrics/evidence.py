@@ -105,17 +105,15 @@ def leaders(
     if not gaps:
         return set()
     best = min(gaps, key=gaps.__getitem__)
-
-    def leads(method: str) -> bool:
-        """Return whether a method's average gap cannot be told from the smallest."""
+    leading = set()
+    for method in gaps:
         both = Trials(metrics, cell, dict.fromkeys([best, method]), columns)
-        if len(both) < 2:
-            return False
-        difference = both.farther(method, best)
-        # Equal in every trial, a difference has no interval, and no doubt.
-        return not (difference.value > 0 if difference.sd == 0 else difference.low > 0)
-
-    return {method for method in gaps if leads(method)}
+        if len(both) > 1:
+            difference = both.farther(method, best)
+            # Equal in every trial, a difference has no interval, and no doubt.
+            if not (difference.value > 0 if difference.sd == 0 else difference.low > 0):
+                leading.add(method)
+    return leading
 
 
 def trials_with(runs: pd.DataFrame, column: str, value: str | bool, methods: list[str]) -> dict[str, int]:
