@@ -58,7 +58,6 @@ def complete_output(context: typer.Context, incomplete: str) -> list[str]:
 
 StudyName = Annotated[str, argument("the study, config/STUDY.yaml", "STUDY", complete_study)]
 Dataset = Annotated[str, argument("a dataset of the study", "DATASET")]
-RunText = Annotated[str, argument("the run, such as digits/convnet/random-10/coun/trial-0", "RUN")]
 TableName = Annotated[str, argument("its name in the study, such as table2", "NAME", complete_output)]
 FigureName = Annotated[str, argument("its name in the study, such as figure5", "NAME", complete_output)]
 Partial = Annotated[bool, flag("--partial", "use the runs finished so far, and write NAME.partial files")]

@@ -17,7 +17,6 @@ from benchmark.commands.app import (
     FigureName,
     Partial,
     Replace,
-    RunText,
     StudyName,
     TableName,
     WithoutImages,
@@ -57,7 +56,7 @@ def split(
 @app.command()
 def run(
     study: StudyName,
-    name: RunText,
+    name: Annotated[str, argument("the run, such as digits/convnet/random-10/coun/trial-0", "RUN")],
     planned: Annotated[
         str | None, typer.Option(metavar="FINGERPRINT", help="fail unless the run has this fingerprint")
     ] = None,
