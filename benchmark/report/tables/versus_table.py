@@ -107,23 +107,20 @@ def _numbers(source: Source) -> tuple[pd.DataFrame, pd.DataFrame]:
     theirs = reported().rename(columns={column: "column", value: "reported"}).astype({"true_class": str, "column": str})
     theirs = theirs[(theirs["true_class"] == source.output.classes[0]) & theirs["column"].isin(ours["column"])]
     ours = ours[ours["column"].isin(theirs["column"])]  # averages are over shared classes
-    # The paper prints no standard deviation of these.
-    return (
-        _with_average(ours, "ours", [*KEYS, *COUNTS, "ours_sd"]),
-        _with_average(theirs, "reported", KEYS).assign(reported_sd=np.nan),
-    )
+    theirs = theirs.assign(reported_sd=np.nan)  # the paper prints none of these
+    return _with_average(ours, "ours", [*KEYS, *COUNTS]), _with_average(theirs, "reported", KEYS)
 
 
 def _with_average(data: pd.DataFrame, value: str, keys: list[str]) -> pd.DataFrame:
     """Return numbers by class and, as a further column, the average difference to Retrain by method."""
-    parts = [data[[*keys, value]]]
+    data = data[[*keys, value, f"{value}_sd"]]
+    parts = [data]
     for _, cell_rows in data.groupby(CELL_KEYS, sort=False):
         shares = {method: rows.set_index("column")[value] for method, rows in cell_rows.groupby("method", sort=False)}
-        for method, rows in cell_rows.groupby("method", sort=False):
-            if RETRAIN in shares:
-                difference = average_difference(*(shares[name].sort_index().to_numpy() for name in (method, RETRAIN)))
-                average = rows[[*keys, value]].iloc[:1].assign(**{"column": "avg_diff", value: difference})
-                parts.append(average.assign(ours_sd=np.nan) if "ours_sd" in keys else average)
+        for method, rows in cell_rows.groupby("method", sort=False) if RETRAIN in shares else ():
+            difference = average_difference(*(shares[name].sort_index().to_numpy() for name in (method, RETRAIN)))
+            average = {"column": "avg_diff", value: difference, f"{value}_sd": np.nan}
+            parts.append(rows.iloc[:1].assign(**average))
     return pd.concat(parts, ignore_index=True)
 
 
