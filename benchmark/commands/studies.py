@@ -149,7 +149,7 @@ def verify(
     from benchmark.report.recompute import changed_results
     from benchmark.workflow.verify import report
 
-    text, intact = report(read(study), *[changed_results] * recompute)
+    text, intact = report(read(study), changed_results if recompute else None)
     print(text)
     raise typer.Exit(int(not intact))
 

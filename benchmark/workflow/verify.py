@@ -40,7 +40,7 @@ def verify(study: Study) -> tuple[int, list[str]]:
     return intact, lines
 
 
-def report(study: Study, changed_results: Callable[[Study], list[str]] = lambda _: []) -> tuple[str, bool]:
+def report(study: Study, changed_results: Callable[[Study], list[str]] | None = None) -> tuple[str, bool]:
     """Return the findings as text, and whether all is intact.
 
     The text counts files, and has a line for each damaged one and one that names some of the missing.
@@ -48,7 +48,7 @@ def report(study: Study, changed_results: Callable[[Study], list[str]] = lambda 
     """
     absent = missing(study)  # before damaged files are set aside
     intact, damaged = verify(study)
-    other = changed_results(study)
+    other = changed_results(study) if changed_results else []
     if not (damaged or absent or other):
         return f"all {intact} files are intact", True
     counts = {"damaged": len(damaged), "that come out otherwise": len(other), "missing": len(absent)}
