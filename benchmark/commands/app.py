@@ -57,12 +57,7 @@ def complete_output(context: typer.Context, incomplete: str) -> list[str]:
 
 
 StudyName = Annotated[str, argument("the study, config/STUDY.yaml", "STUDY", complete_study)]
-Dataset = Annotated[str, argument("a dataset of the study", "DATASET")]
-TableName = Annotated[str, argument("its name in the study, such as table2", "NAME", complete_output)]
-FigureName = Annotated[str, argument("its name in the study, such as figure5", "NAME", complete_output)]
-Partial = Annotated[bool, flag("--partial", "use the runs finished so far, and write NAME.partial files")]
 WithoutImages = Annotated[bool, flag("--without-images", "leave out the images, and write index.without-images.html")]
-Replace = Annotated[bool, flag("--replace", "replace published results that differ")]
 Listing = StrEnum(
     "Listing", ["studies", "outputs", "methods", "architectures", "datasets", "sources", "audits", "kinds", "settings"]
 )

@@ -11,24 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands.app import (
-    TERMINATED,
-    Dataset,
-    FigureName,
-    Partial,
-    Replace,
-    StudyName,
-    TableName,
-    WithoutImages,
-    app,
-    argument,
-    flag,
-    read,
-)
+from benchmark.commands.app import TERMINATED, StudyName, WithoutImages, app, argument, complete_output, flag, read
 from benchmark.files import repairing
 
 if TYPE_CHECKING:
     from benchmark.study.study import Study
+
+Dataset = Annotated[str, argument("a dataset of the study", "DATASET")]
+TableName = Annotated[str, argument("its name in the study, such as table2", "NAME", complete_output)]
+FigureName = Annotated[str, argument("its name in the study, such as figure5", "NAME", complete_output)]
+Partial = Annotated[bool, flag("--partial", "use the runs finished so far, and write NAME.partial files")]
+Replace = Annotated[bool, flag("--replace", "replace published results that differ")]
 
 
 @app.command()
