@@ -108,6 +108,11 @@ class Cell:
         return f"{self.dataset}/{self.arch}/{self.scenario}"
 
     @property
+    def at_full_size(self) -> Cell:
+        """The cell of the network of which this one's is a variant, of another width or stride: all before a ``-``."""
+        return replace(self, arch=self.arch.partition("-")[0])
+
+    @property
     def references(self) -> list[Cell]:
         """The cells whose Retrain it is compared with, by stage: itself alone unless it is sequential."""
         scenario = Scenario(self.scenario)

@@ -17,7 +17,7 @@ from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_text
 from benchmark.metrics.bootstrap import holm
-from benchmark.metrics.evidence import Trials
+from benchmark.metrics.evidence import Trials, in_cell
 from benchmark.metrics.gaps import summarise
 from benchmark.metrics.reported import reported_means
 from benchmark.metrics.samples import METRICS
@@ -214,20 +214,14 @@ def _verdict(row: dict[str, Any]) -> str:
 def _claim(cell: Cell, method: str, form: EntryForm, printed: pd.DataFrame) -> tuple[float, str]:
     """Return how far above FT's an entry, or else the paper, puts a method's average gap, in points, and where."""
     for claim in form.claims:
-        if _matches(cell, Cell.parse(claim.cell)):
+        if Cell.parse(claim.cell).at_full_size == cell.at_full_size:
             return claim.avg_gap - claim.ft, claim.source
-    means = printed[[_matches(cell, Cell(*parts)) for parts in printed[CELL_KEYS].itertuples(index=False)]]
+    means = in_cell(printed, cell.at_full_size)
     tables = means.set_index("method")["table"]
     if method in tables and method != BASELINE:
         gaps = summarise(means).set_index("method")["avg_gap"]  # some printed gaps are slips
         return gaps[method] - gaps[BASELINE], f"CoUn, Table {tables[method]}"
     return np.nan, ""
-
-
-def _matches(cell: Cell, claimed: Cell) -> bool:
-    """Return whether a cell is the claimed one; the architecture may have another width or stride."""
-    same_network = claimed.arch.split("-")[0] == cell.arch.split("-")[0]
-    return same_network and (claimed.dataset, claimed.scenario) == (cell.dataset, cell.scenario)
 
 
 def _row(rank: int, row: dict[str, Any]) -> list[str | Entry]:

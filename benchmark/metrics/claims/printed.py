@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -29,7 +28,7 @@ def printed_values(claim: Claim, evidence: Evidence) -> dict[tuple[str, str], fl
         return {}
     parts = []
     for cell in evidence.cells("random"):
-        rows = in_cell(evidence.printed, replace(cell, arch=cell.arch.partition("-")[0]))
+        rows = in_cell(evidence.printed, cell.at_full_size)
         shared = rows["method"].isin(in_cell(evidence.metrics, cell)["method"])
         parts.append(rows[shared].drop_duplicates("method").assign(arch=cell.arch))  # Tables 9 and 10 repeat rows
     printed = pd.concat(parts or [evidence.printed[:0]], ignore_index=True)
