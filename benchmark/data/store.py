@@ -186,14 +186,9 @@ def record(folder: Path) -> dict[str, Any]:
 def load(folder: Path, verify: bool = False) -> Arrays:
     """Return a prepared dataset, its images mapped into memory read-only.
 
-    With ``verify`` the SHA-256 of every file is compared as well (a second per gigabyte), not only the shapes.
-
-    Raises
-    ------
-    StaleOutput
-        If ``provenance.json`` is missing, so that the dataset has to be prepared.
-    DamagedFile
-        If a file is damaged. If an array is missing, the file named is the record, which no longer fits the folder.
+    With ``verify`` the SHA-256 of every file is compared as well (a second per gigabyte), not only the shapes. Raises
+    `StaleOutput` if ``provenance.json`` is missing, so that the dataset has to be prepared, and `DamagedFile` if a file
+    is damaged. If an array is missing, the file named is the record, which no longer fits the folder.
     """
     stored = record(folder)
     parts: dict[str, Any] = {}

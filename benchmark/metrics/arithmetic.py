@@ -40,9 +40,7 @@ def slips() -> pd.DataFrame:
     rounding and 0.1 %; and SalUn's costs, for which no counting is stated (see `salun_slips`). BadT, SSD and CU are
     left out of the second, since it is unknown how their costs were counted.
 
-    Returns
-    -------
-    ``table, scenario, dataset, arch, method``; ``what``: a gap, in points, or ``pflops``; ``printed`` and
+    Columns ``table, scenario, dataset, arch, method``; ``what``: a gap, in points, or ``pflops``; ``printed`` and
     ``recomputed``, for a cost that of the nearest whole number of epochs; ``note``, in words.
     """
     found = [*gap_slips(), *epoch_slips(), *salun_slips()]

@@ -77,10 +77,8 @@ def noise_floor(metrics: pd.DataFrame) -> pd.DataFrame:
     `floor_of` also gives the floor of means over several trials, as in a table's rows. Errors are those of `summarise`,
     except that a cell without Retrain is merely absent.
 
-    Returns
-    -------
-    ``dataset, arch, scenario, trials, noise_floor`` in points, one row a cell, in order of first appearance; NaN where
-    Retrain has one trial, or one that diverged.
+    Columns ``dataset, arch, scenario, trials, noise_floor`` in points, one row a cell, in order of first appearance;
+    NaN where Retrain has one trial, or one that diverged.
     """
     runs = _checked(metrics)
     rows = []

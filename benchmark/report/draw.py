@@ -28,6 +28,8 @@ def draw_table(study: Study, name: str, partial: bool = False, replace: bool = F
 
     The ``.tex`` is a whole ``table`` environment that needs booktabs, tabularx and amssymb; the ``.csv`` holds its
     numbers at full precision; the ``.md`` is for reading on GitHub, the ``.html`` for a browser and Snakemake's report.
+    Raises `BadInput` if the study has no such table, or has published other results, and `StaleOutput` if a result that
+    the table shows is missing, damaged or of another configuration.
 
     Parameters
     ----------
@@ -35,13 +37,6 @@ def draw_table(study: Study, name: str, partial: bool = False, replace: bool = F
     partial : write ``<name>.partial.tex`` and so on, with dashes for what is missing or out of date, instead of
         failing: a partial file never replaces a complete one.
     replace : whether it may show results other than those the study has published.
-
-    Raises
-    ------
-    BadInput
-        If the study has no such table, or has published other results.
-    StaleOutput
-        If a result that the table shows is missing, damaged or of another configuration.
     """
     contents = texts(study, name, partial, replace)
     for path, text in contents.items():

@@ -131,12 +131,8 @@ def floors_of(metrics: pd.DataFrame) -> dict[Cell, float]:
 def by_epoch(history: pd.DataFrame, target: pd.Series[float] | pd.DataFrame) -> pd.DataFrame:
     """Return a method's means over trials by epoch: metrics, ``loss`` and costs, and ``avg_gap`` between these means.
 
-    All but the costs are NaN from where a trial has diverged.
-
-    Parameters
-    ----------
-    history : the rows of its trials in one cell, at least one.
-    target : Retrain's metrics, of the cell or by epoch.
+    All but the costs are NaN from where a trial has diverged. ``history`` has the rows of its trials in one cell, at
+    least one; ``target`` Retrain's metrics, of the cell or by epoch.
     """
     grouped = history.groupby("epoch")
     complete = grouped.size() == grouped.size().max()

@@ -16,17 +16,10 @@ from benchmark.study.study import Study
 def collect(study: Study, partial: bool = False, replace: bool = False) -> list[Path]:
     """Write ``results/<study>-<frame>.parquet`` for every frame of `benchmark.results.frames`; return the paths.
 
-    Parameters
-    ----------
-    partial : leave out what is missing instead of failing, and write ``results/<study>-<frame>.partial.parquet``.
-    replace : let results that the study declares published differ from those in git.
-
-    Raises
-    ------
-    BadInput
-        If the study has no runs, or if published results differ.
-    StaleOutput
-        If a run is missing or damaged, unless ``partial``.
+    With ``partial``, leave out what is missing instead of failing, and write
+    ``results/<study>-<frame>.partial.parquet``; with ``replace``, let results that the study declares published differ
+    from those in git. Raises `BadInput` if the study has no runs, or if published results differ, and `StaleOutput` if
+    a run is missing or damaged, unless ``partial``.
     """
     if not study.runs():
         raise BadInput(f"{study.file}: it shows no runs of its own: there is nothing to gather")

@@ -259,19 +259,14 @@ def run(
     """Do one run of a study, by its name; return ``finished`` or ``diverged``.
 
     A finished run is left as it is, unless it is to be trained ``again``, or for its ``weights``, which are missing.
-    If its samples then differ from before, the earlier files are kept beside the folder.
+    If its samples then differ from before, the earlier files are kept beside the folder. Raises `BadInput` if the study
+    has no such run or has changed since it was planned, or if what it needs is missing, and `Interrupted` if it was
+    asked to stop; another call resumes from the saved state.
 
     Parameters
     ----------
     command : the command line that started it, for the record.
     planned : the run's fingerprint when it was planned, perhaps long before; None if it was not planned.
-
-    Raises
-    ------
-    BadInput
-        If the study has no such run or has changed since it was planned, or if what it needs is missing.
-    Interrupted
-        If it was asked to stop; another call resumes from the saved state.
     """
     resolved = study.run(name)
     pool_path = resolved.pool_path

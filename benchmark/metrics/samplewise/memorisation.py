@@ -43,12 +43,10 @@ def by_memorisation(
     sample's score in a trial comes from the Retrains of the *other* trials: with its own, samples that this Retrain
     happens to get wrong would count as memorised and give away a perfect unlearner.
 
-    Returns
-    -------
-    A row per method, trial and group of samples: ``method, trial``; ``memorisation``, one of `GROUPS`, to which scores
-    are rounded; ``samples``, how many the trial judges; ``auc``, what the trial contributes to the mean: see
-    `jackknife`. A group has no rows if some trial has too few samples of it. There are no rows at all if no sample has
-    a score, as where all trials forget the same samples.
+    There is a row per method, trial and group of samples: ``method, trial``; ``memorisation``, one of `GROUPS`, to
+    which scores are rounded; ``samples``, how many the trial judges; ``auc``, what the trial contributes to the mean:
+    see `jackknife`. A group has no rows if some trial has too few samples of it. There are no rows at all if no sample
+    has a score, as where all trials forget the same samples.
     """
     rows = []
     for method, outputs, retrain, shared in beside_retrain(methods, forgetting):

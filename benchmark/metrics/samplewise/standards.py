@@ -25,10 +25,8 @@ from benchmark.names import CELL_KEYS, ORIGINAL
 def standards(trials: pd.DataFrame) -> pd.DataFrame:
     """Return a row per cell and metric, over the trials that all of its methods have; refused metrics have none.
 
-    Returns
-    -------
-    ``dataset, arch, scenario, audit``; ``trials`` and ``methods``, how many; ``faithfulness``, the AUC between the
-    distances of Originals and of Retrains, in single pairs where the metric compares two models (Dorna et al. 2025,
+    Columns ``dataset, arch, scenario, audit``; ``trials`` and ``methods``, how many; ``faithfulness``, the AUC between
+    the distances of Originals and of Retrains, in single pairs where the metric compares two models (Dorna et al. 2025,
     OpenUnlearning); ``null_distance``, the largest distance within the null's 95 % interval; ``apart``, the per cent of
     pairs of methods that the metric tells apart (paired t tests over trials, corrected by Holm's method);
     ``stability``, the mean of Kendall's tau between the ranking and those of resampled trials; ``best_stays``, the per

@@ -21,12 +21,8 @@ ENCODINGS += [("webp", shrink, {"quality": quality}) for shrink in (1, 2, 4) for
 def sprite(images: npt.NDArray[np.uint8], most: int, exact: int) -> dict[str, Any] | None:
     """Return images in a grid, as the page's script takes them: ``src``, an image's size, and the number of columns.
 
-    None if there is no image, or if even the smallest encoding is too large.
-
-    Parameters
-    ----------
-    images : (n, height, width, channels).
-    most, exact : largest size of the sprite in bytes, and largest size without loss.
+    None if there is no image, or if even the smallest encoding is too large. ``images`` are (n, height, width,
+    channels); ``most`` is the largest size of the sprite in bytes, ``exact`` the largest without loss.
     """
     if not len(images):
         return None
