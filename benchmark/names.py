@@ -178,7 +178,8 @@ class MethodName:
         where = f"{where}: " * bool(where)
         if not re.fullmatch(METHOD, text):
             plain = re.sub("[^a-z0-9]+", "-", text.partition("@")[0].lower()).strip("-")
-            close = closest(plain, METHODS)
+            without_spaces = "".join(text.split())
+            close = without_spaces if re.fullmatch(METHOD, without_spaces) else closest(plain, METHODS)
             hint = f"did you mean {close!r}? Accepted" if close else "accepted"
             form = "'name', 'name+cl' or either with '@setting=value', such as coun@tau=0.2"
             raise BadInput(f"{where}method {text!r}: {hint} is {form}")

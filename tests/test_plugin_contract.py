@@ -78,6 +78,10 @@ PLUGINS = {
     ),
     f"{CLASS}batches = lambda self, epoch: self.parts('retian', epoch)": "'Context' object has no attribute 'retian'",
     f"{CLASS}batches = lambda self, epoch: self.parts('retain')": "missing 1 required positional argument: 'epoch'",
+    f"{CLASS}def prepare(self, model): next(model.parameters()).sum().backward()": (
+        "method Half: prepare runs without gradients: accepted is self.gradients(...)"
+    ),
+    f"{CLASS}def __init__(self, settings): ...": "accepted is __init__(self, settings, context)",
     f"{CLASS}prepare = lambda self, model: weights": "NameError: name 'weights' is not defined (line 7)",
     f"{MODEL}Classifier(torch.nn.Flatten(), torch.nn.Linear(65, classes))": (
         "plugins: 'mine', tried on images of shape (1, 8, 8): RuntimeError: "
@@ -93,6 +97,8 @@ PLUGINS = {
 AUDITS = {
     "@OWN_AUDITS.register('au')\ndef au(): ...": "audit 'au' is au(): accepted is a function of (samples)",
     "@OWN_AUDITS.register('au')\ndef au(samples, split): ...": "au(samples, split): accepted is a function of",
+    "@OWN_AUDITS.register('au')\ndef au(samples): samples.loss.mean()": "it returns None: accepted is a number",
+    "@OWN_AUDITS.register('au')\ndef au(samples): return samples.loss": "it returns ",
     "OWN_AUDITS.add('au', 'nowhere:au')": "audits: 'au': module 'nowhere' of a plugin cannot be found: install it",
     "OWN_AUDITS.add('au', 'json:au')": "audits: audit 'au' is 'json:au', and there is none: AttributeError",
 }

@@ -95,6 +95,7 @@ def test_a_file_that_is_no_mapping_of_settings_is_refused(empty):
     for text, message in [
         ("trials: 1\ntrials: 2\n", "line 2: key 'trials' is given twice"),
         ("datasets:\n  digits: {source: digits, source: digits}\n", "key 'source' is given twice"),
+        ("hyperparameters:\n  # epochs: 3\n", "line 1: 'hyperparameters' is empty: accepted is its value, or null, wh"),
         ("trials: [1\n", "not readable as YAML"),
         ("- a\n- b\n", "holds a list: accepted is a mapping of settings"),
         ("# nothing yet\n", "is empty: accepted is"),

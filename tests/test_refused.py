@@ -105,7 +105,7 @@ CHANGES = [
         "a pattern of cells, such as '*', with 'coun' and its settings below",
     ),
     (dataset(augmentation={"mean": [76.5], "std": [96.0]}), "datasets.digits.augmentation", "from 0 to 1"),
-    ({"colours": {"ft": "red"}}, "colours.ft: 'red'", "accepted is text that matches ^#"),
+    ({"colours": {"ft": "red"}}, "colours.ft: 'red'", "accepted is '#RRGGBB', such as '#AA4499'"),
     ({"only": ["table2", "table2"]}, "only", "'table2' is listed twice"),
     (table2(kind="maps"), "tables.table2.kind", "'maps' is a kind of figure: accepted below 'figures' alone"),
     (hyper("*", unlearning={"warmup": 3}), "tables.table2: run", "warmup: 3: accepted is at most its 2 epochs"),

@@ -59,8 +59,8 @@ def test(
     from benchmark.registry import METHODS
     from benchmark.study import plugins
 
+    plugins.load(plugin, "--plugin")  # first, so that their methods are suggested for a misspelt name
     name = MethodName.parse(method, "METHOD")
-    plugins.load(plugin, "--plugin")
     if plugin and name.base not in METHODS and not any(map(METHODS.code, METHODS)):
         remedy = f'accepted is a class below @METHODS.register("{name.base}")'
         raise BadInput(f"--plugin: {', '.join(plugin)} registers no method: {remedy}")

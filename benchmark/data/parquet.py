@@ -6,6 +6,7 @@ Hugging Face's layout needs no settings: images as {bytes, path}, and class name
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -49,6 +50,14 @@ def shards(name: str, settings: DatasetSettings) -> tuple[list[Path], list[Path]
     return train, test
 
 
+def check_columns(name: str, settings: DatasetSettings) -> None:
+    """Raise `BadInput` if a file has no column of images or of labels, or cannot be read, or as `shards` does."""
+    for shard in itertools.chain(*shards(name, settings)):
+        with _opened(shard) as file:
+            for content in COLUMNS:
+                _column(shard, file.schema_arrow, settings, content, f"datasets.{name}.")
+
+
 def count(shards: Sequence[Path]) -> int:
     """Return how many images files have; raise `BadInput` for one that cannot be read."""
     total = 0
@@ -76,7 +85,7 @@ def _opened(shard: Path) -> Iterator[pq.ParquetFile]:
         raise BadInput(f"{shard}: is not a readable parquet file ({' '.join(str(error).split())[:200]})") from None
 
 
-def _column(shard: Path, schema: pa.Schema, settings: DatasetSettings, content: str) -> str:
+def _column(shard: Path, schema: pa.Schema, settings: DatasetSettings, content: str, where: str = "") -> str:
     chosen = getattr(settings, f"{content}_column")
     accepted = (chosen,) if chosen else COLUMNS[content]
     for column in accepted:
@@ -86,7 +95,7 @@ def _column(shard: Path, schema: pa.Schema, settings: DatasetSettings, content: 
             return str(column)
     columns = ", ".join(schema.names)
     if chosen:
-        raise BadInput(f"{content}_column: {chosen!r}: {shard} has no such column: accepted are {columns}")
+        raise BadInput(f"{where}{content}_column: {chosen!r}: {shard} has no such column: accepted are {columns}")
     names = " or ".join(accepted)
     raise BadInput(f"{shard}: no column {names} among {columns}: accepted is one, or the setting '{content}_column'")
 

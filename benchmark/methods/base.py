@@ -141,19 +141,24 @@ def units_of(method: Method, part: str) -> tuple[float, float]:
     """
     for counting in ("paper_units", "executed_units"):
         if part not in getattr(method, counting):
-            raise IncompletePlugin(
-                f"method {type(method).__name__}: {counting} has no entry for the part {part!r} of its steps: accepted "
-                "is the number of forward passes that an image of it costs, such as 3 if it is trained on"
-            )
+            where = f"method {type(method).__name__}: {counting} has no entry for the part {part!r} of its steps"
+            accepted = "the number of forward passes that an image of it costs, such as 3 if it is trained on"
+            raise IncompletePlugin(f"{where}: accepted is {accepted}")
     return method.paper_units[part], method.executed_units[part]
 
 
 def prepare(method: Method, model: torch.nn.Module) -> None:
-    """Have a method prepare ``model``; raise `IncompletePlugin` if it returns another one, which nothing would use."""
-    given: object = method.prepare(model)  # type: ignore[func-returns-value]
+    """Have a method prepare ``model``; raise `IncompletePlugin` if it needs gradients, or returns another model."""
+    where = f"method {type(method).__name__}: prepare"
+    try:
+        given: object = method.prepare(model)  # type: ignore[func-returns-value]
+    except RuntimeError as error:
+        if "does not require grad" not in str(error):
+            raise
+        raise IncompletePlugin(f"{where} runs without gradients: accepted is self.gradients(...)") from error
     if given is not None and given is not model:
         accepted = "accepted is None: a method changes the model that it is given"
-        raise IncompletePlugin(f"method {type(method).__name__}: prepare returns a {type(given).__name__}: {accepted}")
+        raise IncompletePlugin(f"{where} returns a {type(given).__name__}: {accepted}")
 
 
 def check_positions(method: Method, steps: list[Batch]) -> None:
@@ -169,8 +174,7 @@ def check_positions(method: Method, steps: list[Batch]) -> None:
 
 def cosine_similarity(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """Return the cosine of every row of (N, D) with every row of (M, D), computed in float32: (N, M)."""
-    # Autocast would compute the product in bfloat16.
-    with torch.autocast(first.device.type, enabled=False):
+    with torch.autocast(first.device.type, enabled=False):  # it would compute the product in bfloat16
         return torch.nn.functional.normalize(first.float()) @ torch.nn.functional.normalize(second.float()).T
 
 

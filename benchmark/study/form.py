@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr, field_validator
+from pydantic import AfterValidator, Field, PrivateAttr, WithJsonSchema, field_validator
 
 from benchmark import paths
 from benchmark.names import LONGEST, Cell, MethodName
@@ -20,7 +20,14 @@ def _label(text: str) -> str:
     return text
 
 
-Colour = Annotated[str, Field(pattern=f"^{COLOUR}$")]
+def _colour(text: str) -> str:
+    """Return a colour; raise `ValueError`, as `_label` does, if it is none."""
+    if not re.fullmatch(COLOUR, text):
+        raise ValueError("accepted is '#RRGGBB', such as '#AA4499'")
+    return text
+
+
+Colour = Annotated[str, AfterValidator(_colour), WithJsonSchema({"type": "string", "pattern": f"^{COLOUR}$"})]
 Label = Annotated[str, AfterValidator(_label)]
 
 

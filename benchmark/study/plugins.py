@@ -149,7 +149,7 @@ def _fault(candidate: Any) -> str:
         # A misspelt part is never used: the method would train as plain fine-tuning.
         if not name.startswith("_") and name not in parts and (close := closest(name, parts, cutoff=0.8)):
             return f": {name!r} is not part of a method; did you mean {close!r}?"
-    for name in parts:
+    for name in (*parts, "__init__"):
         if inspect.isfunction(accepted := getattr(Method, name)) and inspect.isfunction(own.get(name)):
             given, hook = inspect.signature(own[name]), inspect.signature(accepted)
             try:

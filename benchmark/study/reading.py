@@ -47,7 +47,7 @@ LARGEST = 100_000  # values in a study file, aliases expanded: the paper's has u
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # the one in C is much faster
-    """Safe YAML that refuses a key given twice, of which plain YAML silently keeps the last.
+    """Safe YAML that refuses a key given twice, of which plain YAML silently keeps the last, and one without a value.
 
     Booleans and numbers are those of YAML 1.2: ``yes`` and ``1:30`` are text. A key is text, even ``1``.
     """
@@ -56,7 +56,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         """Read all keys as text, and replace "<<" by the keys that it brings, before the mapping's own.
 
         Own keys win, and in a list of mappings the earlier one: in some versions of the library the later one does.
-        Raises `YAMLError` for a key that is given twice or is no plain text.
+        Raises `YAMLError` for a key that is given twice, is no plain text or has no value.
         """
         own: dict[str, tuple[yaml.Node, yaml.Node]] = {}
         for key, value in node.value:
@@ -65,6 +65,9 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
                 raise yaml.YAMLError(f"{line}: a key must be plain text")
             if key.value in own:
                 raise yaml.YAMLError(f"{line}: key {key.value!r} is given twice")
+            if isinstance(value, yaml.ScalarNode) and not value.value and not value.style:
+                accepted = "accepted is its value, or null, which removes what is inherited"
+                raise yaml.YAMLError(f"{line}: {key.value!r} is empty: {accepted}")
             own[key.value] = key, value
         brought: dict[str, tuple[yaml.Node, yaml.Node]] = {}
         if "<<" in own and own["<<"][0].tag == YAML_TAG + "merge":

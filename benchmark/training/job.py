@@ -159,7 +159,7 @@ class Job:
         return self.device.place(model)
 
     def _context(self, stage: int, meter: Meter) -> Context:
-        labels = self.images.labels["train"]
+        labels = self.images.labels["train"].clone()  # a method may write into them, and is judged by the true ones
         removed, removed_before = np.zeros((2, 0), dtype=np.int64)
         if self.forget is not None:
             removed, removed_before = (forgotten(self.forget, stage=until) for until in (stage, stage - 1))

@@ -242,13 +242,16 @@ def _unknown(plan: Merge) -> Iterator[str]:
     """Name the runs that no study here has."""
     if not plan.added:
         return
-    try:
-        shown = used()
-    except BadInput as error:
-        yield f"which studies have them is not known: {error}"
-        return
+    shown: set[Path] = set()
+    other = ""
+    for name in paths.studies():
+        try:
+            shown |= used(name)
+        except BadInput as error:
+            other = " other"
+            yield f"whether study {name} has them is not known: {error}"
     added = (piece for piece in plan.added.values() if piece.record)
     runs = [run for run in added if paths.RESULTS / run.relative_path not in shown]
     if runs:
         names = some_of([f"{run.record['run']} of {run.record.get('study')}" for run in runs])
-        yield f"no study in {paths.CONFIG} has {len(runs)} of them: {names}"
+        yield f"no{other} study in {paths.CONFIG} has {len(runs)} of them: {names}"

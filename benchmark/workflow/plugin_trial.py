@@ -30,7 +30,7 @@ SAMPLES, FORGET, CLASSES, SIDE = 640, 64, 10, 32
 
 
 def check_audits(study: Study) -> None:
-    """Raise `BadInput` for an own audit that cannot be imported, or that no table of samples suits.
+    """Raise `BadInput` for an own audit that cannot be imported, gives no number, or that no table of samples suits.
 
     Each is tried on a made-up table: what it finds too few or too equal there may suit a real one.
     """
@@ -39,7 +39,7 @@ def check_audits(study: Study) -> None:
         function = OWN_AUDITS.get(audit, f"{study.file}: audits")
         _check_call(where, function, "samples")
         try:
-            function(made_up_samples())
+            value = function(made_up_samples())
         except (AttributeError, KeyError, NameError, TypeError) as error:
             if isinstance(error, KeyError) and not _names_a_column(error):
                 continue
@@ -47,6 +47,11 @@ def check_audits(study: Study) -> None:
             raise BadInput(f"{where}, tried on a made-up table: {fault}") from None
         except Exception:
             continue
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            fault = f"it returns {reprlib.repr(value)}: accepted is a number"
+            raise BadInput(f"{where}, tried on a made-up table: {fault}") from None
 
 
 def _names_a_column(error: KeyError) -> bool:

@@ -125,7 +125,7 @@ def _stamped(pool_path: str, key: str) -> str | None:
 
 
 def check_images(study: Study, datasets: Iterable[str]) -> None:
-    """Raise `BadInput` if a dataset is to be read from a folder that does not exist, or lacks files of a split.
+    """Raise `BadInput` if a dataset is to be read from a folder that does not exist, or lacks files or columns.
 
     An official dataset has to be one of those that can be downloaded.
     """
@@ -141,7 +141,7 @@ def check_images(study: Study, datasets: Iterable[str]) -> None:
 
             with naming_the_file(name, study.file):
                 if settings.source == "parquet":
-                    parquet.shards(name, settings)
+                    parquet.check_columns(name, settings)
                     continue
                 _, images = folder.images(name, settings)
                 if settings.order == "source":

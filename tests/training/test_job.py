@@ -219,6 +219,18 @@ def test_the_step_of_the_divergence_is_recorded(project, value, stops, step):
     assert end.history[METRICS].isna().any(axis=1).tolist() == [False, True]
 
 
+def test_a_method_that_writes_into_its_labels_is_judged_by_the_true_ones(project, shared):
+    class Relabelling(FT):
+        """It forgets to copy the labels before it changes them."""
+
+        def prepare(self, model):
+            self.context.labels[self.context.forget] = 0
+
+    METHODS.add("relabelling", Relabelling)
+    end, ft = project.run(project.study(), project.name("relabelling")), shared.run("ft")
+    assert end.samples.equals(ft.samples) and end.history[METRICS].equals(ft.history[METRICS])
+
+
 def test_weights_that_the_last_step_spoiled_are_a_divergence_at_that_step(project):
     class Spoiling(FT):
         """Its every loss is finite, its weights after the tenth step are not."""

@@ -141,6 +141,12 @@ def test_a_run_is_taken_with_its_weights(study):
 
 def test_a_run_of_no_study_is_named(study):
     Path("config/tiny.yaml").write_text(Path("config/tiny.yaml").read_text().replace("- ft@lr=0.02\n", ""))
+    Path("config/other.yaml").write_text("extends: nowhere\n")
+    said = merge([Path("../there")])[0]
+    assert "whether study other has them is not known: config/other.yaml: extends" in said
+    assert "no other study in config has 1 of them: digits/convnet/random-10/ft@lr=0.02" in said
+    Path("config/other.yaml").unlink()
+    shutil.rmtree(paths.RESULTS)
     assert "no study in config has 1 of them: digits/convnet/random-10/ft@lr=0.02" in merge([Path("../there")])[0]
 
 
