@@ -22,7 +22,7 @@ from torch import nn
 from benchmark import paths
 from benchmark.data import store
 from benchmark.data.splits import forgotten
-from benchmark.errors import BadInput
+from benchmark.errors import BadInput, line_of
 from benchmark.files import locked, make_writable, written_digest
 from benchmark.methods.base import Context, Meter, prepare
 from benchmark.metrics import measure
@@ -292,4 +292,6 @@ def run(
             except Exception as error:
                 if not isinstance(error, Interrupted):  # lest `status` call a failed job interrupted
                     (paths.work(pool_path) / PROGRESS).unlink(missing_ok=True)
+                    fault = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+                    error.add_note(f"{name}: {fault}{line_of(error, resolved.method.__module__)}")  # for `status`
                 raise

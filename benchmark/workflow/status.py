@@ -258,4 +258,4 @@ def _by_log(log: Path, run: Run) -> State:
         return State(run, "failed", f"ended before training began (log: {log})")
     if lines[-1] in (FINISHED, DIVERGED):
         return State(run, "left", "its results are gone")
-    return State(run, "failed", f"{lines[-1]} (log: {log})")
+    return State(run, "failed", f"{lines[-1].removeprefix(f'{run.name}: ')} (log: {log})")

@@ -149,12 +149,15 @@ def test_a_plugin_that_fails_stops_only_what_needs_it_until_it_is_repaired(proje
     done = project.snakemake("table2", "table8", "--quiet")
     half = paths.log(study.run(f"{CELL}/half/trial-0").pool_path)
     assert done.returncode != 0 and "Cannot restore" not in done.stdout
-    assert f"  run: RuntimeError: the method has a fault (log: {half})\nNot reached: table2\n" in done.stdout
+    line = next(number for number, text in enumerate(plugin.read_text().splitlines(), 1) if "the method has" in text)
+    fault = f"RuntimeError: the method has a fault (line {line})"
+    assert f"  run: {CELL}/half/trial-0: {fault} (log: {half})\nNot reached: table2\n" in done.stdout
     assert paths.table("tiny", "table8", ".tex").exists() and not paths.table("tiny", "table2", ".tex").exists()
     assert (run_folder("tiny", f"{CELL}/ft/trial-0") / paths.RUN).exists()
     assert not (run_folder("tiny", f"{CELL}/half/trial-0") / paths.RUN).exists()
     printed = call("status", "tiny")
     assert "1 failed" in printed.stdout and printed.returncode == 1
+    assert f"failed: {CELL}/half/trial-0: {fault}" in printed.stdout
     # Drawn in part, with a dash for what failed, which the workflow does not take for the table.
     call("table", "tiny", "table2", "--partial", check=True)
     assert not paths.table("tiny", "table2", ".tex").exists()
