@@ -168,6 +168,7 @@ CHANGES = [
     (hyper("*", ft={"schedule": "step"}), "hyperparameters.*.ft: schedule", "'step'"),
     (hyper("*", ft={"lr": 1e-5}), "", "final_lr is 0.0001, lr 1e-05"),
     (hyper("digits/vit/*", ft={"lr": 1}), "hyperparameters.digits/vit/*", "matches no cell"),
+    (hyper("*/*/random10", ft={"lr": 1}), "hyperparameters.*/*/random10", "; did you mean 'digits/convnet/random-10'?"),
 ]
 
 

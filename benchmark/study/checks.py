@@ -8,7 +8,7 @@ from typing import Any
 from benchmark import paths
 from benchmark.data.splits import chosen_by, share
 from benchmark.data.store import WHERE
-from benchmark.errors import BadInput, number_of, unknown
+from benchmark.errors import BadInput, closest, number_of, unknown
 from benchmark.methods.base import GROUPS
 from benchmark.models import check_sides
 from benchmark.names import ORIGINAL, MethodName, Scenario, matches
@@ -230,7 +230,8 @@ def _check_hyperparameters(study: PlannedStudy) -> None:
         where = f"{study.file}: hyperparameters.{pattern}"
         # Tuned values may belong to cells that a study extending the tuned one does not show.
         if not any(matches(pattern, place) for place in places) and pattern not in tuned:
-            raise BadInput(f"{where}: matches no cell of the study. Its cells: {', '.join(places)}")
+            hint = f"; did you mean {close!r}?" if (close := closest(pattern, places)) else "."
+            raise BadInput(f"{where}: matches no cell of the study{hint} Its cells: {', '.join(places)}")
         _check_entries(where, entries)
         others = [name for name in entries if name not in (ORIGINAL, "training")]
         if others and pattern not in tuned and not any(matches(pattern, str(cell)) for cell in study.listed_cells):
