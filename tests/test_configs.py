@@ -36,7 +36,7 @@ SHIPPED = {
     "cifar10-small": f"{SMALL} {MORE} {AUDIT} not-forgotten",
     "cifar10-fair": "table2 table3 table9 table10 matched first-random-10 first-random-50 claims verdicts "
     "search hyperparameters audit metrics effort",
-    "cifar10": f"table3 values claims verdicts search {AUDIT} power effort hyperparameters not-forgotten",
+    "cifar10": f"table3 values claims verdicts search {AUDIT} power effort hyperparameters",
     "cifar10-whole": f"table2 table3 values claims verdicts {AUDIT} power effort hyperparameters",
     "cifar10-whole-tuned": f"table2 table3 claims verdicts search {AUDIT} power effort hyperparameters",
     "cifar10-schedules": "lengths",
@@ -47,6 +47,7 @@ SHIPPED = {
     "cifar10-longer": "table2 table9 first-random-10 claims audit",
     "cifar10-badt": "reductions",
     "cifar10-l1": "duration-10 duration-50 kept-50",
+    "cifar10-salun": "order-50 kept-50",
     "rates": "rates-vgg",
     "leaderboard-digits": "every-method",
     **dict.fromkeys(("paper", "paper-smoke", "paper-implied-epochs"), PAPER),
