@@ -3,7 +3,7 @@
 Trials are drawn with replacement, Retrain's with the others, and each draw gives a value of the statistic. With few
 trials, percentile intervals are too narrow (Hesterberg 2015, "What teachers should know about the bootstrap", section
 4.3), so an interval is computed from the draws' variance times n / (n - 1) and Student's quantiles. For a plain mean it
-is Student's interval: exactly so up to 5 trials, since all draws are taken, and within about a per cent beyond.
+is Student's interval: exactly so up to 5 trials, since all draws are taken, and within about three per cent beyond.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import pandas as pd
 from benchmark.metrics.bootstrap import Estimate, estimate, holm, trials_needed
 from benchmark.metrics.claims import CLAIMS
 from benchmark.metrics.claims.claim import Claim, Tested
+from benchmark.metrics.claims.comparisons import ALL_ELSE_SAME
 from benchmark.metrics.claims.printed import first_method, printed_values
 from benchmark.metrics.evidence import Evidence
 from benchmark.names import DIVERGED
@@ -59,7 +60,8 @@ def verdicts(evidence: Evidence, claims: Iterable[Claim] | None = None) -> pd.Da
 def _row(tested: Tested, printed: dict[tuple[str, str], float]) -> dict[str, Any]:
     result = estimate(tested.statistic, tested.trials)
     row = {"place": str(tested.cell), "subject": tested.subject, "unit": tested.unit} | asdict(result)
-    row["paper"] = printed.get((row["place"], first_method(tested.subject)), math.nan)
+    same_otherwise = tested.subject.endswith(ALL_ELSE_SAME)  # of which the paper prints nothing
+    row["paper"] = math.nan if same_otherwise else printed.get((row["place"], first_method(tested.subject)), math.nan)
     verdict = REPRODUCED if result.low > 0 else NOT_REPRODUCED if result.high < 0 else UNDECIDED
     row |= {"verdict": verdict, "remark": _remark(tested, result)}
     row["trials_needed"] = trials_needed(result.value, result.sd) if result.sd > 0 and result.value else math.nan

@@ -15,6 +15,7 @@ from benchmark.study.resolve import ResolvedStudy
 
 # What can be derived from a run's weights, as one file per run and scenario.
 DERIVED = MAPS, DISTANCES, VIEWS, RELEARNING = "maps", "distances", "views", "relearning"
+LEAST_SCORED = 5  # trials of which others' Retrains can score a sample: see `benchmark.metrics.samplewise.memorisation`
 LISTS = ("cells", "methods")  # the settings that list what is shown
 
 
@@ -201,6 +202,9 @@ def _audited(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
 
 
 def _memorised(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
+    if (trials := output.trials or study.trials) < LEAST_SCORED:
+        why = "of the other trials' Retrains, two must have seen a sample, and two not"
+        raise BadInput(f"trials: {trials}: accepted are at least {LEAST_SCORED}: {why}")
     for cell in output.parsed_cells:
         if "split" not in study.resample or Scenario(cell.scenario).kind != "random":
             raise BadInput(f"cells: {cell}: accepted are random ones of a study with resample: [original, split]")

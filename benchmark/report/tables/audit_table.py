@@ -91,8 +91,8 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         "a method's place, by the same formula",
         f"{AGAINST_RETRAIN}: {against}. AUC: on forgotten samples; 0.5 is chance. On test data: the same, on images "
         "that neither was trained on. Standardised: with margins in units of each model's margins on test data, which "
-        "leaves out a shift of the whole model. Beyond test data: the standardised AUC minus that on test data, the "
-        f"part that is about forgotten samples. TPR: true positives at 1{THIN}% false positives",
+        "leaves out a shift of the whole model. Beyond test data: the standardised AUC minus the standardised one on "
+        f"test data, the part that is about forgotten samples. TPR: true positives at 1{THIN}% false positives",
         "AUC and TPR against Retrain rise with the number of other models that judge a sample: compare within a block",
         f"{NEVER_SEEN}: {unseen}" + ", or, U-LiRA, against held-out ones" * ("u-lira-auc" in shown),
         "ToW: product of 1 − |difference to Retrain| of the accuracies on retain, forget and test data",

@@ -131,7 +131,8 @@ def limits(results: Results, data: pd.DataFrame) -> list[str]:
         else "",
         f"{facts.tuned(study)}, once: the intervals do not cover another choice" if study.includes_tuned else "",
         *facts.made(study, results.metrics),
-        "Pairs at equal computation are left out where a primary claim compares the same runs"
+        "Left out at equal computation: what ‘adding CL lowers the average gap’ compares, and the method nearest by "
+        "the mean where ‘CoUn has the lowest average gap’ compares CoUn with the best of all"
         if ((data["claim"] == "budget") & (data["verdict"] != UNTESTED)).any()
         else "",
         "The noise floor, for means over as many trials, is treated as exactly known",

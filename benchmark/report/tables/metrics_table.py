@@ -31,7 +31,8 @@ def build(source: Source) -> Table:
     notes = [
         f"{facts.listed(methods)}, {facts.over(source.trials)}, ranked by their distance from a perfect unlearner",
         "Disagreement and difference of confidence rank by value, without a null, where trials retain different images",
-        "Faithfulness: how often Original is further from a perfect unlearner than Retrain, over pairs of trials (AUC)",
+        "Faithfulness: how often Original is further from a perfect unlearner than Retrain, over pairs of trials "
+        "(AUC); for the attack, Retrain's values are those of a normal distribution with its spread",
         f"Null: the largest distance in the {facts.INTERVAL} of Retrain in a method's place",
         f"Pairs apart: pairs of methods that differ at the 5{THIN}% level (paired t tests, Holm's correction)",
         "Resampled ranking: Kendall's τ with the rankings of resampled trials, and how often the same method leads",
