@@ -154,6 +154,24 @@ MUTATIONS = [
         "random non-members that are the first ones",
         *("metrics/mia.py", "rng.permutation(nonmembers)[:size]", "nonmembers[:size]", "metrics/test_mia.py"),
     ),
+    Mutation(
+        "a method that can change the labels by which it is judged",
+        "training/job.py",
+        'labels = self.images.labels["train"].clone()',
+        'labels = self.images.labels["train"]',
+        "training/test_job.py",
+    ),
+    Mutation(
+        "a key without a value that removes what is inherited",
+        "study/reading.py",
+        "not value.value and not value.style:",
+        "value.value is None:",
+        "test_reading.py",
+    ),
+    Mutation(
+        "a paper's value for a test that the paper does not print",
+        *("metrics/verdicts.py", "math.nan if same_otherwise else", "math.nan if False else", "metrics/test_claims.py"),
+    ),
 ]
 
 

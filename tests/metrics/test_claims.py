@@ -267,6 +267,14 @@ def test_claims_of_means_are_computed_from_the_printed_means_too():
     assert rows_of("", ours)["paper"].isna().all()
 
 
+def test_the_paper_prints_no_value_of_a_term_with_all_else_the_same():
+    own, same = runs("neggrad-plus", 5.0, lr=0.1), runs("neggrad-plus@lr=0.02", 3.0, lr=0.02)
+    with_term = runs("neggrad-plus+cl", 2.0, lr=0.02, tau=0.1)
+    rows = rows_of("term", retrain(), own, same, with_term, printed=reported_means())
+    assert [subject.endswith("all else the same") for subject in rows["subject"]] == [False, True]
+    assert rows["paper"].notna().tolist() == [True, False]
+
+
 def test_the_printed_gain_by_cl_is_that_of_the_same_method():
     scenarios, methods = ("random-10", "random-50"), ("ft", "not", "coun", "not+cl")
     frames = [retrain(scenario=scenario) for scenario in scenarios]

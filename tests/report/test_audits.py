@@ -191,7 +191,7 @@ def test_a_method_without_any_run_is_named_in_a_partial_table(study):
 
 
 def test_an_audit_that_lacks_trials_because_retrain_diverged_is_named_with_what_it_needs(study):
-    three = changed(trials=3)
+    three = changed(trials=3, figures={})
     write_run(three, f"{CELL}/retrain/trial-1", status=DIVERGED)
     for name in ("audit", "metrics"):
         caption = Drawn(three, name).caption
@@ -295,6 +295,7 @@ def test_half_of_the_interval_stands_after_a_reading():
         ({"tables": {"audit": {"kind": "audit", **SELECTION, "trials": 2}}}, "accepted are all 5 of the study"),
         ({"resample": []}, "figures.forgotten: cells: digits/convnet/random-50: accepted are random ones of a study"),
         ({"figures": {"f": {"kind": "memorisation", **SELECTION, "cells": ["digits/convnet/class-8"]}}}, "random ones"),
+        ({"trials": 4}, "figures.forgotten: trials: 4: accepted are at least 5: of the other trials' Retrains"),
     ],
 )
 def test_cells_and_trials_that_audits_cannot_use_are_refused(study, changes, message):
