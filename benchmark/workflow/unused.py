@@ -30,7 +30,7 @@ def unused(remove: bool = False) -> str:
     damaged = {path for top in (paths.RUNS, paths.DATA) for path in top.rglob("*.damaged*")}
     if not (studies := paths.studies()):
         raise BadInput(f"{paths.CONFIG}: no study there, so that all results would count as unused: accepted is one")
-    shown: set[Path] = set().union(*map(used, studies))
+    shown = used(*studies)
     unfinished = [path for path, run in _unfinished() if run not in shown]
     unshown = sorted((runs | files | prepared) - shown) + unfinished
     unshown += sorted(path for path in damaged if not set(path.parents) & set(unshown))
@@ -52,19 +52,20 @@ def _unfinished() -> Iterator[tuple[Path, Path]]:
             yield path, paths.run(pool_path)
 
 
-def used(name: str) -> set[Path]:
+def used(*studies: str) -> set[Path]:
     """Return all runs, files and images that a study shows, leaves out by ``only``, or tunes with.
 
-    Raises `BadInput` if the study cannot be read.
+    Raises `BadInput` if one cannot be read.
     """
-    study = Study.load(name)
-    versions = [study, study.untuned]
-    if can_be_tuned(study):
-        versions.append(Study.to_tune(study.untuned))
-    if study.only is not None:
-        with suppress(BadInput):  # what it leaves out need not fit the study
-            versions.append(Study.to_tune(study.untuned.whole))
     shown: set[Path] = set()
-    for version in versions:
-        shown |= version.pool_files() | set(map(version.dataset_folder, version.datasets))
+    for name in studies:
+        study = Study.load(name)
+        versions = [study, study.untuned]
+        if can_be_tuned(study):
+            versions.append(Study.to_tune(study.untuned))
+        if study.only is not None:
+            with suppress(BadInput):  # what it leaves out need not fit the study
+                versions.append(Study.to_tune(study.untuned.whole))
+        for version in versions:
+            shown |= version.pool_files() | set(map(version.dataset_folder, version.datasets))
     return shown

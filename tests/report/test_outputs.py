@@ -75,7 +75,7 @@ def study(shared) -> Study:
     figures |= {f"{kind}-figure": {"kind": kind, **section} for kind in kinds}
     figures["scale-figure"] = tables["scale"]
     figures["predictions-figure"] = {"kind": "predictions", **section, "classes": ["8", "1", "3"]}
-    study = changed(tables=data["tables"] | tables, figures=figures, tuned="tiny", resample=["split"])
+    study = changed(tables=data["tables"] | tables, figures=figures, tuned="tiny", resample=["split"], trials=5)
     draws = {"random-10": [1] * 20, "class-8": [1] * 20, "random-20": [1] * 40, "sequential-2x10": [1] * 20 + [2] * 20}
     for (scenario, stages), trial in product(draws.items(), range(study.trials)):
         write_forget(study, scenario, np.arange(len(stages)) + 10 * trial, stages, trial)

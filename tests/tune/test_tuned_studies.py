@@ -65,7 +65,7 @@ def test_a_study_that_leaves_no_image_to_tune_with_is_a_study_all_the_same(proje
     batches = {"*": {group: {"batch_size": 8} for group in ("training", "unlearning")}}
     table = {"table2": {"cells": ["digits/convnet/random-95"], "methods": ["ft"]}}
     study = project.study(TUNE, {"hyperparameters": batches, "tables": table})
-    assert cost(study, 1.0)["output"].tolist() == ["table2", "all"] and used()
+    assert cost(study, 1.0)["output"].tolist() == ["table2", "all"] and used(*paths.studies())
     with pytest.raises(BadInput, match=r"config/tiny\.yaml: tune\.hold_out: 10: digits/convnet/random-95 forgets 95 %"):
         Study.load("tiny-tuning")
 
@@ -128,7 +128,7 @@ def test_a_study_may_leave_the_tuned_table_out(project):
     reuse = {"reuse": {"sequential-2x10": "random-10"}}
     project.study(TUNE, {"figures": STAGES, "tables": tables, "tune": reuse})
     paths.study_file("part").write_text("extends: tiny\nonly: [table3]\n")
-    assert used() and list(Study.load("part").tables) == ["table3"]
+    assert used(*paths.studies()) and list(Study.load("part").tables) == ["table3"]
 
 
 def test_the_runs_of_tuning_and_those_without_tuned_values_are_used(project):
@@ -138,7 +138,7 @@ def test_the_runs_of_tuning_and_those_without_tuned_values_are_used(project):
     tuned = project.study(TUNE, {"tuned": "tiny"})
     untuned = run_folder(tuned.untuned, f"{CELL}/ft/trial-0")
     assert untuned != run_folder(tuned, f"{CELL}/ft/trial-0")
-    assert {untuned, run_folder("tiny-tuning", ORIGINAL)} <= used()
+    assert {untuned, run_folder("tiny-tuning", ORIGINAL)} <= used(*paths.studies())
 
 
 def test_what_only_leaves_out_is_used_unless_it_does_not_fit_the_study(project):
@@ -149,7 +149,7 @@ def test_what_only_leaves_out_is_used_unless_it_does_not_fit_the_study(project):
     other = {"other": {"kind": "unlearning", "cells": [CELL], "methods": ["not"]}}
     hiding = project.study({"tables": left | none | other, "only": ["other"]})
     assert own not in {run_folder(hiding, str(run.name)) for run in hiding.runs()}
-    assert {own, run_folder(hiding, f"{CELL}/not/trial-0")} <= used()
+    assert {own, run_folder(hiding, f"{CELL}/not/trial-0")} <= used(*paths.studies())
 
 
 def test_what_a_table_that_only_leaves_out_is_tuned_with_is_used(project):
@@ -157,7 +157,7 @@ def test_what_a_table_that_only_leaves_out_is_tuned_with_is_used(project):
     project.study(TUNE, {"tables": other})
     reference = run_folder("tiny-tuning", "digits/convnet/random-50/retrain/trial-0")
     project.study(TUNE, {"tables": other, "only": ["table2"]})
-    assert "random-50" not in str(Study.load("tiny-tuning").runs()) and reference in used()
+    assert "random-50" not in str(Study.load("tiny-tuning").runs()) and reference in used(*paths.studies())
 
 
 def test_a_study_that_sets_tuned_to_null_has_its_own_values_again(project):
