@@ -32,6 +32,7 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     alphabetical order, else the numbers from 0 on. Images of different sizes need ``size``. Raises `BadInput`, naming
     file and row, if anything is wrong.
     """
+    check_columns(name, settings)
     train, test = shards(name, settings)
     metadata_names = _metadata_names(train[0], settings)  # `benchmark.data.store` renames these
     classes = (settings.classes if metadata_names is None else None) or _class_names(train, test, settings)

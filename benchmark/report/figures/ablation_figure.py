@@ -17,6 +17,7 @@ from benchmark.report.figures.common import (
     FLOOR_LABEL,
     GAP_COLUMNS,
     INTERVALS_AND_DEVIATIONS,
+    ON_WHITE,
     draw_gaps,
     highest_gap,
     legends,
@@ -120,7 +121,7 @@ def _differences(axes: Axes, rows: pd.DataFrame) -> None:
         for position in np.flatnonzero(collapsed):
             text = f"{difference.iloc[position]:+z.0f}{DAGGER}".replace("-", "−")
             style: Any = {"xy": (position, 0), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-            style["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.3}
+            style["bbox"] = ON_WHITE
             above = 2 + 10 * (len(LOOKS) - 1 - line)
             axes.annotate(text, **style, xytext=(0, above), ha="center", va="bottom", color=colour)
 

@@ -18,7 +18,16 @@ from benchmark.metrics.samplewise.standards import kendall
 from benchmark.names import CELL_KEYS, is_control
 from benchmark.report import audits
 from benchmark.report.audits import AVERAGE_GAP
-from benchmark.report.figures.common import INTERVALS, MARKERS, draw_daggers, highest_gap, legends, notes, panels
+from benchmark.report.figures.common import (
+    INTERVALS,
+    MARKERS,
+    ON_WHITE,
+    draw_daggers,
+    highest_gap,
+    legends,
+    notes,
+    panels,
+)
 from benchmark.report.source import Source
 from benchmark.report.style import in_order, method_colour, method_label, short_label
 from benchmark.report.tabular import DAGGER, number
@@ -86,7 +95,7 @@ def _panel(axes: Axes, data: pd.DataFrame, audit: str, markers: dict[str, str], 
         if method in collapsed and gap["value"] > STRETCH * end:
             axes.plot(end, audited["value"], color=colour, marker=">", markersize=4.5, clip_on=False)
             style: Any = {"textcoords": "offset points", "ha": "right", "va": "center", "color": colour}
-            style["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.3}
+            style["bbox"] = ON_WHITE
             axes.annotate(f"{gap['value']:.1f}{DAGGER}", (end, audited["value"]), (-4, 0), **style)
             axes.set_xlim(right=end)
         else:

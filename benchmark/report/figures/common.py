@@ -28,6 +28,7 @@ FLOOR: Any = {"color": "#C8C8C8", "linewidth": 0, "zorder": 0}
 FLOOR_LABEL = "Noise floor"
 # Methods of one colour differ in their markers; some readers cannot tell colours alone apart.
 MARKERS = "os^DvPX*<>hd"
+ON_WHITE: Any = {"facecolor": "white", "edgecolor": "none", "pad": 0.3}  # the box of a text that lines would cross
 INTERVALS = "Error bars: 95 % intervals"
 INTERVALS_AND_DEVIATIONS = "Error bars: 95 % intervals (average gap) and standard deviations (metrics)"
 BANDS = "Lines and bands: mean and range"
