@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmark.errors import number_of
 from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName, is_control
 from benchmark.report.style import architecture_label, dataset_label, method_label, short_label
 from benchmark.report.tabular import THIN, number
@@ -155,10 +156,16 @@ def _precision(metrics: pd.DataFrame) -> str:
 
 
 def _apart(study: Study, metrics: pd.DataFrame) -> str:
-    """Say if methods of one trial started from Originals trained separately, as on two kinds of machine."""
+    """Say if a trial's methods started from several Originals, or from another than is shown, as on two machines."""
     if "started_from" not in metrics:
         return ""
-    recorded = metrics[metrics["started_from"] != ""]
     keys = ["dataset", "arch", *(["trial"] if "original" in study.resample else [])]
-    separate = (recorded.groupby(keys)["started_from"].nunique() > 1).any()
-    return "Within a trial, not all methods started from the same Original" if separate else ""
+    started = metrics[metrics["started_from"] != ""].groupby(keys)["started_from"].agg(set)
+    if (started.map(len) > 1).any():
+        return "Within a trial, not all methods started from the same Original"
+    if "weights" not in metrics:  # gathered by an earlier version
+        return ""
+    shown = metrics[metrics["method"] == ORIGINAL].groupby(keys)["weights"].agg(set)
+    others = sum(weights != shown[key] for key, weights in started.items() if key in shown)
+    trials = f" in {number_of(others, 'trial')}" * ("trial" in keys)
+    return f"Methods started from another Original than the one shown{trials}" if others else ""

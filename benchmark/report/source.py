@@ -94,9 +94,8 @@ class Source:
 
     def collapsed(self, cell: Cell, method: str) -> dict[int, float]:
         """Return the retain accuracy, in per cent, of each trial in which a method has collapsed by its last epoch."""
-        limit = self.results.collapse_limit(cell)
-        last = {trial: history["ra"].iloc[-1] for trial, history in self.histories(cell, method).items()}
-        return {trial: float(accuracy) for trial, accuracy in last.items() if accuracy < limit}
+        last = {trial: float(history["ra"].iloc[-1]) for trial, history in self.histories(cell, method).items()}
+        return {trial: ra for trial, ra in last.items() if self.results.collapsed(cell, trial, ra)}
 
     def collapsed_methods(self, methods: Iterable[str]) -> dict[Cell, set[str]]:
         """Return which of the methods collapsed in some trial, for each cell."""

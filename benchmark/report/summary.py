@@ -146,12 +146,12 @@ def at_end(source: Source, cell: Cell, method: str, histories: dict[int, pd.Data
 
     A trial without a row, or without numbers in it, diverged.
     """
-    limit, columns = source.results.collapse_limit(cell), [*METRICS, *COSTS]
-    rows = []
+    columns, rows = [*METRICS, *COSTS], []
     for trial, history in histories.items():
         last = history[columns].iloc[-1].to_numpy(dtype=float) if len(history) else np.full(len(columns), np.nan)
         status = FINISHED if np.isfinite(last[: len(METRICS)]).all() else DIVERGED
-        rows.append([*vars(cell).values(), method, trial, status, "last", bool(last[0] < limit), *last])
+        collapsed = source.results.collapsed(cell, trial, float(last[0]))
+        rows.append([*vars(cell).values(), method, trial, status, "last", collapsed, *last])
     return pd.DataFrame(rows, columns=[*CELL_KEYS, "method", "trial", "status", "report_epoch", "collapsed", *columns])
 
 

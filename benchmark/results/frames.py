@@ -24,7 +24,7 @@ from benchmark.results import measured, records
 from benchmark.results.records import FIRST_COLUMNS
 from benchmark.results.sample_outputs import OutputsReader
 from benchmark.study.kinds import DISTANCES, MAPS, RELEARNING, VIEWS
-from benchmark.study.runs import Derived, Run, with_cells
+from benchmark.study.runs import Derived, Run, TrialKey, with_cells
 from benchmark.study.study import Study
 
 CLASS_NAMES = ("label", "prediction", "nearest", "centroid")  # columns of class numbers, replaced by class names
@@ -63,9 +63,14 @@ class Results:
         """Return a dataset's class names, in the order of its labels; raise `StaleOutput` if they are unknown."""
         return records.classes(self.study, dataset)
 
-    def collapse_limit(self, cell: Cell) -> float:
-        """Return the retain accuracy, in per cent, below which a run of the cell has collapsed."""
-        return measured.collapse_limit(self.study, cell.dataset, cell.arch, self.partial)
+    @cached_property
+    def collapse_limits(self) -> dict[TrialKey, float]:
+        """The retain accuracy, in per cent, below which runs have collapsed, where the study trains an Original."""
+        return measured.collapse_limits(self.study, self.runs, self.partial)
+
+    def collapsed(self, cell: Cell, trial: int, ra: float) -> bool:
+        """Whether a run of a cell's trial has collapsed, by its retain accuracy in per cent."""
+        return ra < self.collapse_limits.get((cell.dataset, cell.arch, trial), -np.inf)
 
     @property
     def codes(self) -> dict[str, str]:
@@ -128,15 +133,13 @@ class Gathered(Results):
         return list(names[dataset]) if dataset in names else super().classes(dataset)
 
     @cached_property
-    def _gathered_history(self) -> pd.DataFrame:
-        return gathered_frame(self.study.name, "history")
-
-    def collapse_limit(self, cell: Cell) -> float:
-        """Return the retain accuracy, in per cent, below which a run of the cell has collapsed."""
-        history = self._gathered_history
-        originals = (history["method"] == ORIGINAL) & (history["trial"] == 0)
-        of_network = history[originals & (history["dataset"] == cell.dataset) & (history["arch"] == cell.arch)]
-        return float(of_network["ra"].iloc[-1]) - measured.COLLAPSE if len(of_network) else -np.inf
+    def collapse_limits(self) -> dict[TrialKey, float]:
+        """The retain accuracy, in per cent, below which runs have collapsed, where the study trains an Original."""
+        history = gathered_frame(self.study.name, "history")
+        last = history[history["method"] == ORIGINAL].groupby(["dataset", "arch", "trial"])["ra"].last()
+        originals = {key: run.name for key, run in self.study.originals_of(self.runs).items()}
+        by_name = {key: (name.dataset, name.arch, name.trial) for key, name in originals.items()}
+        return {key: float(last[name]) - measured.COLLAPSE for key, name in by_name.items() if name in last.index}
 
     def _frame(self, name: str) -> pd.DataFrame:
         """Return the rows of a gathered file that belong to these runs."""
@@ -177,7 +180,7 @@ def of_output(study: Study, name: str, partial: bool = False) -> Results:
         return gathered(study)
     cells = study.output(name).parsed_cells
     runs, derived = study.runs_of(name), study.derived_of(name)
-    originals = [study.run(run.original) for run in runs if run.original]  # they decide which runs collapsed
+    originals = study.originals_of(runs).values()  # they decide which runs collapsed
     files = [paths.derived(entry.pool_path) for entry in derived]
     files += [paths.run(run.pool_path) / paths.RUN for run in (*runs, *originals)]
     if kind.shows_results and not all(file.is_file() for file in files):

@@ -10,11 +10,11 @@ import pandas as pd
 
 from benchmark.metrics import measure
 from benchmark.metrics.samples import METRICS
-from benchmark.names import DIVERGED, ORIGINAL, RETRAIN, Cell, RunName
-from benchmark.paths import HISTORY, SAMPLES
+from benchmark.names import DIVERGED, RETRAIN, Cell
+from benchmark.paths import HISTORY, MODEL, SAMPLES
 from benchmark.results.records import forget_rows, frame, passing_over_if, read_all, record
 from benchmark.seeds import members_stream
-from benchmark.study.runs import Run, with_cells
+from benchmark.study.runs import Run, TrialKey, with_cells
 from benchmark.study.study import Study
 
 COSTS = ("pflops", "pflops_executed", "seconds", "cpu_seconds")  # of a run by the end of an epoch
@@ -30,10 +30,9 @@ def metrics(study: Study, runs: Iterable[Run], cells: Sequence[Cell], partial: b
     table = pd.DataFrame(read_all(lambda pair: _row(study, *pair, best), by_cell, partial))
     if table.empty:
         return table
-    networks = {(cell.dataset, cell.arch) for cell in cells}
-    limits = {network: collapse_limit(study, *network, partial) for network in networks}
-    limit = [limits[network] for network in zip(table["dataset"], table["arch"], strict=True)]
-    return table.assign(collapsed=table["ra"] < limit)
+    limits = collapse_limits(study, [run for run, _ in by_cell], partial)
+    trials = table[["dataset", "arch", "trial"]].itertuples(index=False, name=None)
+    return table.assign(collapsed=table["ra"] < [limits.get(trial, -np.inf) for trial in trials])
 
 
 def _row(study: Study, run: Run, cell: Cell, best: dict[tuple[Cell, str], int]) -> dict[str, Any]:
@@ -63,6 +62,7 @@ def _row(study: Study, run: Run, cell: Cell, best: dict[tuple[Cell, str], int]) 
         **{f"setting_{key}": value for key, value in content["slice"]["settings"].items()},
         **content["stamp"],
         "started_from": (content.get("started_from") or "")[:16],
+        "weights": content["sha256"].get(MODEL, "")[:16],
         "fingerprint": content["fingerprint"],
     }
 
@@ -97,14 +97,14 @@ def _best_epochs(study: Study, by_cell: list[tuple[Run, Cell]], partial: bool) -
     return best
 
 
-def collapse_limit(study: Study, dataset: str, arch: str, partial: bool = False) -> float:
-    """Return the retain accuracy, in per cent, below which a run has collapsed; -inf if the study trains no Original.
+def collapse_limits(study: Study, runs: Iterable[Run], partial: bool = False) -> dict[TrialKey, float]:
+    """Return the retain accuracy, in per cent, below which runs have collapsed, by dataset, architecture and trial.
 
-    If Original is missing or damaged, raise `StaleOutput` or, with ``partial``, return -inf.
+    There is none where the study trains no Original. If an Original is missing or damaged, raise `StaleOutput` or, with
+    ``partial``, leave it out.
     """
-    original = study.run(RunName(dataset, arch, "", ORIGINAL, 0))
-    if all(run.name != original.name for run in study.runs()):
-        return -np.inf
-    with passing_over_if(partial):
-        return float(frame(study, original, HISTORY)["ra"].iloc[-1]) - COLLAPSE
-    return -np.inf
+    limits = {}
+    for trial, original in study.originals_of(runs).items():
+        with passing_over_if(partial):
+            limits[trial] = float(frame(study, original, HISTORY)["ra"].iloc[-1]) - COLLAPSE
+    return limits

@@ -18,7 +18,7 @@ from benchmark.registry import OWN_AUDITS
 from benchmark.study.form import OutputSettings
 from benchmark.study.kinds import KINDS, RELEARNING, VIEWS, Kind
 from benchmark.study.resolve import ResolvedStudy
-from benchmark.study.runs import SHORT, Derived, Run, Split, belongs, with_cells
+from benchmark.study.runs import SHORT, Derived, Run, Split, TrialKey, belongs, with_cells
 
 # What an output of kind scale reads: the gathered files of other studies, and the paper's numbers beside them.
 SCALE_FRAMES, REPORTED_FILE = ("metrics", "predictions"), "unlearning.csv"
@@ -157,6 +157,13 @@ class PlannedStudy(ResolvedStudy):
     @cached_property
     def _all_runs(self) -> list[Run]:
         return self.runs(self.outputs)
+
+    def originals_of(self, runs: Iterable[Run]) -> dict[TrialKey, Run]:
+        """Return the Original of each dataset, architecture and trial of the runs, as far as the study trains it."""
+        keys = dict.fromkeys((run.name.dataset, run.name.arch, run.name.trial) for run in runs)
+        trained = {run.name: run for run in self.runs()}
+        names = {key: self.original(*key) for key in keys}
+        return {key: trained[name] for key, name in names.items() if name in trained}
 
     @cached_property
     def runs_with_weights(self) -> frozenset[RunName]:

@@ -82,7 +82,7 @@ class ResolvedStudy(StudyForm):
         if (name := self._canonical.get((cell, method))) is None:
             name = self._canonical[cell, method] = self._canonical_method(cell, method)
         if name == ORIGINAL:
-            return self._original(cell.dataset, cell.arch, trial)
+            return self.original(cell.dataset, cell.arch, trial)
         return RunName(cell.dataset, cell.arch, cell.scenario, name, trial)
 
     def run(self, name: RunName | str) -> Run:
@@ -125,7 +125,8 @@ class ResolvedStudy(StudyForm):
 
     # --- how a name is resolved -----------------------------------------------------------------------------------
 
-    def _original(self, dataset: str, arch: str, trial: int) -> RunName:
+    def original(self, dataset: str, arch: str, trial: int) -> RunName:
+        """Return the name of the Original of a trial: the first, unless the study trains one for each trial."""
         return RunName(dataset, arch, "", ORIGINAL, trial if "original" in self.resample else 0)
 
     def _canonical_method(self, cell: Cell, method: str) -> str:
@@ -153,7 +154,7 @@ class ResolvedStudy(StudyForm):
         if 0 < epochs < settings.warmup:  # a method without epochs ignores what it inherits
             most = number_of(epochs, "epoch")
             raise BadInput(f"run {str(name)!r}: warmup: {settings.warmup}: accepted is at most its {most}")
-        original = self._original(name.dataset, name.arch, name.trial) if method_type.starts_from_original else None
+        original = self.original(name.dataset, name.arch, name.trial) if method_type.starts_from_original else None
         split_trial = name.trial if "split" in self.resample else 0
         content = {
             "run": str(name.plain),

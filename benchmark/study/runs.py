@@ -15,6 +15,7 @@ from benchmark.files import digest
 from benchmark.methods.base import Recipe
 from benchmark.names import Cell, RunName
 
+TrialKey = tuple[str, str, int]  # a dataset, an architecture and a trial
 SHORT = 8  # digits of a fingerprint in the name of a file or folder
 
 

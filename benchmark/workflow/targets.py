@@ -15,7 +15,6 @@ from typing import Any
 from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import BadInput
-from benchmark.names import ORIGINAL, RunName
 from benchmark.results.records import is_there
 from benchmark.study.kinds import DERIVED
 from benchmark.study.runs import Derived, Run, Split
@@ -112,9 +111,8 @@ class StudyFiles:
             return [*self.gathered, *self.pool, *kind.reported_files]
         reported = kind.reported_files if output in study.versus_tables else []
         cells = study.output(output).parsed_cells
-        originals = [study.run(RunName(cell.dataset, cell.arch, "", ORIGINAL, 0)) for cell in cells]
-        runs = {run.pool_path: run for run in originals if run.pool_path in self._at}  # they show which runs collapsed
-        runs |= {run.pool_path: run for run in study.runs_of(output)}  # beside derived files: some diverged
+        shown = study.runs_of(output)  # beside derived files: some diverged
+        runs = {run.pool_path: run for run in [*study.originals_of(shown).values(), *shown]}
         derived = study.derived_of(output)
         splits = study.splits((), (), derived) if derived else study.splits(runs.values(), cells)
         return self._files(runs.values(), splits, derived) + reported

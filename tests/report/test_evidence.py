@@ -113,8 +113,21 @@ def test_tuning_leaves_out_trials_that_diverged_with_either_value_and_names_miss
 
 
 def test_gathered_results_have_the_same_limit_of_collapse_as_the_runs(study):
-    limits = {of(study).collapse_limit(Cell.parse(RANDOM)) for of in (frames.gathered, frames.of_study)}
-    assert limits == {100 - COLLAPSE}
+    # All trials start from one Original, whose retain accuracy is 100.
+    limits = {("digits", "convnet", trial): 100 - COLLAPSE for trial in range(3)}
+    assert frames.gathered(study).collapse_limits == frames.of_study(study).collapse_limits == limits
+
+
+def test_a_trial_with_an_original_of_its_own_has_its_own_limit_of_collapse(study, copied):
+    resampled = changed(resample=["original"], trials=2)
+    for run in resampled.runs():
+        ra = {"original": (100.0, 85.0)[run.name.trial], "ft": 75.0}.get(run.name.method, 99.0)
+        write_run(resampled, str(run.name), {"ra": ra})
+    collect(resampled)
+    for results in (frames.gathered(resampled), frames.of_study(resampled)):
+        ft = results.metrics[results.metrics["method"] == "ft"]
+        assert ft.set_index("trial")["collapsed"].to_dict() == {0: True, 1: False}
+        assert [results.collapsed(Cell.parse(RANDOM), trial, 75.0) for trial in (0, 1)] == [True, False]
 
 
 def test_a_search_is_shown_whatever_was_removed_from_its_file(study, copied):
