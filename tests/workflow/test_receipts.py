@@ -52,6 +52,17 @@ def test_a_drawing_that_fails_keeps_the_receipt_of_what_it_left_alone(form, text
     assert kept() == [receipt(form).name for form in left]
 
 
+def test_a_drawing_that_fails_keeps_the_receipt_of_files_of_which_git_has_a_part():
+    with receipts.renewed(receipt("a")) as files:
+        for file in (TABLE, ignored := TABLE.with_suffix(".html")):
+            file.write_text("5 trials")
+            files.append(file)
+    ignored.unlink()
+    with pytest.raises(RuntimeError):
+        draw("a", "", fails=True)
+    assert kept() == [receipt("a").name]
+
+
 def test_where_older_files_are_restored_their_receipt_counts_and_they_are_intact():
     draw("a", "5 trials")
     restored = receipt("a").read_bytes()
