@@ -167,5 +167,5 @@ def _apart(study: Study, metrics: pd.DataFrame) -> str:
         return ""
     shown = metrics[metrics["method"] == ORIGINAL].groupby(keys)["weights"].agg(set)
     others = sum(weights != shown[key] for key, weights in started.items() if key in shown)
-    trials = f" in {number_of(others, 'trial')}" * ("trial" in keys)
-    return f"Methods started from another Original than the one shown{trials}" if others else ""
+    trials = f"in {number_of(others, 'trial')} " * ("trial" in keys)
+    return f"Methods started {trials}from another Original than the one shown" if others else ""

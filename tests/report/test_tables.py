@@ -153,14 +153,14 @@ def test_one_original_is_the_same_in_all_trials_and_a_resampled_one_within_a_tri
     assert bool(facts.made(SimpleNamespace(resample=resample), runs)[1]) == warned
 
 
-@pytest.mark.parametrize(("resample", "named"), [([], "shown"), (["original"], "shown in 1 trial")])
+@pytest.mark.parametrize(("resample", "named"), [([], ""), (["original"], "in 1 trial ")])
 def test_the_caption_says_if_methods_started_from_another_original_than_is_shown(resample, named) -> None:
     study = SimpleNamespace(resample=resample)
     runs = pd.DataFrame({"dataset": "d", "arch": "a", "trial": [0, 0], "method": ["original", "ft"]})
     runs = runs.assign(weights=["a", ""], started_from=["", "a"])
     assert not facts._apart(study, runs)
     again = runs.assign(weights=["b", ""])
-    assert facts._apart(study, again) == f"Methods started from another Original than the one {named}"
+    assert facts._apart(study, again) == f"Methods started {named}from another Original than the one shown"
     assert not facts._apart(study, again.query("method == 'ft'"))  # which one they started from is not seen
     assert not facts._apart(study, again.drop(columns="weights"))  # as an earlier version gathered them
 
