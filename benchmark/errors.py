@@ -54,6 +54,11 @@ def line_of(error: BaseException, module: str) -> str:
     return f" (line {lines[-1]})" if lines else ""
 
 
+def fault_of(error: BaseException, module: str) -> str:
+    """Return an error's type and message, and where in a plugin's module it arose: see `line_of`."""
+    return f"{type(error).__name__}: {error}{line_of(error, module)}"
+
+
 def number_of(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural unless it is one."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

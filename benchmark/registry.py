@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import BadInput, line_of, unknown
+from benchmark.errors import BadInput, fault_of, unknown
 from benchmark.stamp import source_digest
 
 WORD = r"[a-z0-9]+(?:-[a-z0-9]+)*"
@@ -80,7 +80,7 @@ class Registry:
             except (Exception, SystemExit) as error:
                 is_missing = isinstance(error, (ImportError, AttributeError))
                 problem = "and there is none" if is_missing else "which cannot be imported"
-                fault = f"{type(error).__name__}: {error}{line_of(error, module)}"
+                fault = fault_of(error, module)
                 raise BadInput(f"{where}: {self.kind} {name!r} is {target!r}, {problem}: {fault}") from error
         return target
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmark import paths
-from benchmark.errors import BadInput, StaleOutput, line_of
+from benchmark.errors import BadInput, StaleOutput, fault_of
 from benchmark.files import write_text, written_origin
 from benchmark.metrics import membership
 from benchmark.metrics.bootstrap import Indices
@@ -211,7 +211,7 @@ def _own_audit(audit: str, run: Run, samples: pd.DataFrame, forget: pd.DataFrame
     try:
         value = float(OWN_AUDITS.get(audit)(samples.assign(membership=membership(samples, forget).astype(str))))
     except (Exception, SystemExit) as error:
-        fault = f"{type(error).__name__}: {error}{line_of(error, OWN_AUDITS.module(audit))}"
+        fault = fault_of(error, OWN_AUDITS.module(audit))
         raise BadInput(f"audit {audit!r} of run {run.name}: {fault}") from error
     if not abs(value) <= LARGEST:
         raise BadInput(f"audit {audit!r} of run {run.name}: {value}: accepted is a finite number, at most ±{LARGEST:g}")

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from benchmark import paths
 from benchmark.data.store import WHERE
-from benchmark.errors import BadInput, line_of, unknown
+from benchmark.errors import BadInput, fault_of, unknown
 from benchmark.names import LONGEST, check_patterns, matches
 from benchmark.settings import UNKNOWN_KEY, DatasetSettings
 
@@ -273,7 +273,7 @@ def validated(model: type[Model], data: Any, where: str) -> Model:
         more = f" ({len(faults) - NAMED} more)" if len(faults) > NAMED else ""
         raise BadInput(f"{where}: {'; also '.join(faults[:NAMED])}{more}") from None
     except Exception as error:  # a plugin's own check or default may raise anything
-        raise BadInput(f"{where}: {type(error).__name__}: {error}{line_of(error, model.__module__)}") from error
+        raise BadInput(f"{where}: {fault_of(error, model.__module__)}") from error
 
 
 def _fault(fault: Any) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmark.data import store
-from benchmark.errors import BadInput, IncompletePlugin, StaleOutput, line_of
+from benchmark.errors import BadInput, IncompletePlugin, StaleOutput, fault_of
 from benchmark.methods.base import Batch, Context, Method, Output, Part, Recipe, check_positions, prepare, units_of
 from benchmark.names import MethodName
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS
@@ -43,7 +43,7 @@ def check_audits(study: Study) -> None:
         except (AttributeError, KeyError, NameError, TypeError) as error:
             if isinstance(error, KeyError) and not _names_a_column(error):
                 continue
-            fault = f"{type(error).__name__}: {error}{line_of(error, OWN_AUDITS.module(audit))}"
+            fault = fault_of(error, OWN_AUDITS.module(audit))
             raise BadInput(f"{where}, tried on a made-up table: {fault}") from None
         except Exception:
             continue
@@ -120,8 +120,7 @@ def _refusing(where: str, images: str, module: str, is_fault: Callable[[Exceptio
         raise BadInput(f"{where}: {error}") from None
     except Exception as error:
         if is_fault(error):
-            fault = f"{type(error).__name__}: {error}{line_of(error, module)}"
-            raise BadInput(f"{where}, tried on {images}: {fault}") from None
+            raise BadInput(f"{where}, tried on {images}: {fault_of(error, module)}") from None
 
 
 def _is_slip(error: Exception) -> bool:
