@@ -30,8 +30,7 @@ class Evidence:
 
     def cells(self, kind: str) -> list[Cell]:
         """Return the cells of a kind of scenario that have Retrain, in the order of the results."""
-        rows = self.metrics.loc[self.metrics["method"] == RETRAIN, CELL_KEYS].drop_duplicates()
-        cells = [Cell(*names) for names in rows.itertuples(index=False)]
+        cells = cells_in(self.metrics[self.metrics["method"] == RETRAIN])
         return [cell for cell in cells if Scenario(cell.scenario).kind == kind]
 
 
@@ -128,6 +127,16 @@ def of_runs_in(frame: pd.DataFrame, other: pd.DataFrame) -> npt.NDArray[np.bool_
     """Return which rows of gathered results are of runs that another frame has too, (rows,)."""
     runs, others = (pd.MultiIndex.from_frame(rows[RUN_KEYS]) for rows in (frame, other))
     return np.asarray(runs.isin(others))
+
+
+def cell_by_row(frame: pd.DataFrame) -> list[Cell]:
+    """Return the cell of each row of gathered results."""
+    return [Cell(*parts) for parts in frame[CELL_KEYS].itertuples(index=False)]
+
+
+def cells_in(frame: pd.DataFrame) -> list[Cell]:
+    """Return the cells of gathered results, each once, in order of appearance."""
+    return cell_by_row(frame[CELL_KEYS].drop_duplicates())
 
 
 def in_cell(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_text
 from benchmark.metrics.bootstrap import holm
-from benchmark.metrics.evidence import Trials, in_cell
+from benchmark.metrics.evidence import Trials, cells_in, in_cell
 from benchmark.metrics.gaps import summarise
 from benchmark.metrics.reported import reported_means
 from benchmark.metrics.samples import METRICS
@@ -131,9 +131,9 @@ def _read(path: Path) -> pd.DataFrame:
 
 def _settings(study: Study, method: str, metrics: pd.DataFrame) -> pd.DataFrame:
     rows = [
-        (study.name, *cell, key, value)
-        for cell in metrics[CELL_KEYS].drop_duplicates().itertuples(index=False)
-        for key, value in study.settings_of(Cell(*cell), method).items()
+        (study.name, *vars(cell).values(), key, value)
+        for cell in cells_in(metrics)
+        for key, value in study.settings_of(cell, method).items()
     ]
     return pd.DataFrame(rows, columns=["study", *CELL_KEYS, "setting", "value"])
 

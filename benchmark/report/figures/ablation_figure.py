@@ -10,8 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmark.metrics.evidence import cell_by_row
 from benchmark.metrics.samples import METRICS
-from benchmark.names import CELL_KEYS, RETRAIN, Cell, MethodName
+from benchmark.names import CELL_KEYS, RETRAIN, MethodName
 from benchmark.report.figures.common import (
     FLOOR,
     FLOOR_LABEL,
@@ -53,9 +54,8 @@ def numbers(source: Source) -> pd.DataFrame:
     for metric in METRICS:
         data[f"{metric}_difference"] = data[f"{metric}_mean"] - data[f"{metric}_mean_retrain"]
     data["head"] = [MethodName.parse(method).head for method in data["method"]]
-    cells = [Cell(*parts) for parts in data[CELL_KEYS].itertuples(index=False)]
     data["value"], own_value = (
-        [source.study.settings_of(cell, method)[key] for cell, method in zip(cells, data[column], strict=True)]
+        [source.study.settings_of(*pair)[key] for pair in zip(cell_by_row(data), data[column], strict=True)]
         for column in ("method", "head")
     )
     data["own"] = data["value"] == own_value
@@ -86,8 +86,8 @@ def build(source: Source) -> Figure:
             ends = -0.5, len(rows) - 0.5
             axes.set(xlim=ends, xlabel=label, ylabel=f"{kind} gap (points)")
         if len(groups) > 1:
-            cell = Cell(*rows[CELL_KEYS].iloc[0])
-            panels[0].set_title(f"{method_label(rows['head'].iloc[0])}: {cell_label(cell)}", loc="left")
+            cell, head = cell_by_row(rows)[0], rows["head"].iloc[0]
+            panels[0].set_title(f"{method_label(head)}: {cell_label(cell)}", loc="left")
     legends(figure, grid[0], handlelength=1.3)
     notes(figure, bool(data["collapsed"].any()), INTERVALS_AND_DEVIATIONS, source.trials)
     return figure

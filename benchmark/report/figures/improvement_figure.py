@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmark.metrics.bootstrap import estimate
-from benchmark.metrics.evidence import Trials
+from benchmark.metrics.evidence import Trials, cell_by_row
 from benchmark.metrics.gaps import improvement
 from benchmark.names import CELL_KEYS, RETRAIN, Cell
 from benchmark.report.figures.common import INTERVALS, legends, notes, page_wide
@@ -81,7 +81,7 @@ def build(source: Source) -> Figure:
 
 def rows_of_bars(data: pd.DataFrame, methods: int) -> list[pd.DataFrame]:
     """Divide the cells into rows of at most `BARS_PER_ROW` bars: one row if they fit, else by scenario."""
-    data = data.assign(cell=[Cell(*parts) for parts in data[CELL_KEYS].itertuples(index=False)])
+    data = data.assign(cell=cell_by_row(data))
     per_row = max(1, BARS_PER_ROW // methods)
     fits = data["cell"].nunique() <= per_row
     groups = [data] if fits else [rows for _, rows in data.groupby("scenario", sort=False)]

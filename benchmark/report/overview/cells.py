@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.evidence import in_cell
+from benchmark.metrics.evidence import cells_in, in_cell
 from benchmark.metrics.samples import METRICS
-from benchmark.names import CELL_KEYS, DIVERGED, ORIGINAL, RETRAIN, Cell, MethodName
+from benchmark.names import DIVERGED, ORIGINAL, RETRAIN, Cell, MethodName
 from benchmark.report.page.curves import appearance
 from benchmark.report.style import cell_label, in_order
 from benchmark.results.frames import Results
@@ -32,8 +32,7 @@ def build(results: Results) -> Iterator[tuple[Cell, dict[str, Any]]]:
     ``cost``, the computation executed in per cent of Retrain's. Missing numbers are null. A method that ``diverged`` in
     a trial has no rank.
     """
-    for parts in results.metrics[CELL_KEYS].drop_duplicates().itertuples(index=False):
-        cell = Cell(*parts)
+    for cell in cells_in(results.metrics):
         runs, audits = (in_cell(frame, cell) for frame in (results.metrics, results.audits))
         reference = runs[runs["method"] == RETRAIN].set_index("trial")
         names = [name for name in in_order(runs["method"].unique()) if name != RETRAIN]

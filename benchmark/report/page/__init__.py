@@ -10,8 +10,8 @@ from pathlib import Path
 
 from benchmark import files, paths
 from benchmark.errors import StaleOutput
+from benchmark.metrics.evidence import cells_in
 from benchmark.metrics.samples import METRICS
-from benchmark.names import CELL_KEYS, Cell
 from benchmark.report import html
 from benchmark.report.page import claim_cards, compare, curves, maps, origins, table
 from benchmark.report.style import use
@@ -39,7 +39,7 @@ def draw_page(study: Study, partial: bool = False, images: bool = True) -> Path:
     if not partial:
         frames.require_all_runs(study, results.metrics)
     frames.require_one_code(results)
-    cells = [Cell(*parts) for parts in results.metrics[CELL_KEYS].drop_duplicates().itertuples(index=False)]
+    cells = cells_in(results.metrics)
     library = Path(str(distribution("bokeh").locate_file(LIBRARY))).read_text(encoding="utf-8")
     scripts = [library, joined(HERE / f"{part}.js" for part in PARTS)]
     page = template("page.html", html.text).render(

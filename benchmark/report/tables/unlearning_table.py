@@ -7,7 +7,7 @@ from functools import partial
 
 import pandas as pd
 
-from benchmark.metrics.evidence import in_cell, leaders
+from benchmark.metrics.evidence import cell_by_row, in_cell, leaders
 from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN, Cell, MethodName, competes
 from benchmark.report import facts
@@ -32,7 +32,7 @@ def build(source: Source) -> Table:
     pairs = _pairs([method for method in source.methods if competes(method)])
     data = method_numbers(source, [RETRAIN, *(source.controls + pairs if pairs else source.methods)])
     leading = {cell: _leaders(source, in_cell(data, cell), cell) for cell in source.cells}
-    data["leads"] = [row.run_method in leading[Cell(row.dataset, row.arch, row.scenario)] for row in data.itertuples()]
+    data["leads"] = [name in leading[cell] for cell, name in zip(cell_by_row(data), data["run_method"], strict=True)]
     unit, decimals = cost_unit(data.loc[data["diverged"] == 0, list(COSTS)].to_numpy(dtype=float))
     columns = [METHOD, *[Column("CL", text=True)] * bool(pairs)]
     columns += [Column(metric.upper(), centred=True) for metric in METRICS]
