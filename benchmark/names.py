@@ -151,6 +151,11 @@ class RunName:
         return f"{self.dataset}/{self.arch}/{middle}/trial-{self.trial}"
 
     @property
+    def cell(self) -> Cell:
+        """The run's cell; that of Original has an empty scenario."""
+        return Cell(self.dataset, self.arch, self.scenario)
+
+    @property
     def plain(self) -> RunName:
         """The name without the method's settings: which of them it has depends on the study's own values."""
         return replace(self, method=MethodName.parse(self.method).head)

@@ -179,8 +179,7 @@ class PlannedStudy(ResolvedStudy):
     @cached_property
     def cells(self) -> list[Cell]:
         """Every cell that has runs: the listed ones, and those that stages are compared with."""
-        names = (run.name for run in self.runs() if run.name.scenario)
-        with_runs = [Cell(name.dataset, name.arch, name.scenario) for name in names]
+        with_runs = [run.name.cell for run in self.runs() if not run.name.is_original]
         return list(dict.fromkeys([*self.listed_cells, *with_runs]))
 
     # --- datasets, splits, derived files --------------------------------------------------------------------------

@@ -191,7 +191,7 @@ class ResolvedStudy(StudyForm):
             raise unknown("architecture", name.arch, ARCHITECTURES, where)
         if name.trial >= self.trials:
             raise BadInput(f"{where}: the study has {number_of(self.trials, 'trial')}, numbered from 0")
-        canonical = self.run_name(Cell(name.dataset, name.arch, name.scenario), name.method, name.trial)
+        canonical = self.run_name(name.cell, name.method, name.trial)
         if name != canonical:
             raise BadInput(f"{where}: in this study that run is called {str(canonical)!r}")
 

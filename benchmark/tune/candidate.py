@@ -15,7 +15,7 @@ import pandas as pd
 from benchmark import paths
 from benchmark.metrics import measure
 from benchmark.metrics.samples import METRICS
-from benchmark.names import DIVERGED, FINISHED, HELD_OUT, Cell
+from benchmark.names import DIVERGED, FINISHED, HELD_OUT
 from benchmark.results import records
 from benchmark.seeds import members_stream
 from benchmark.study.runs import Run
@@ -62,8 +62,7 @@ class Candidate(Job):
 
     def measured(self, samples: pd.DataFrame, unseen: str) -> dict[str, float]:
         """Return the metrics of samples under this run's split, with the split ``unseen`` in place of test images."""
-        name = self.run.name
-        rng = members_stream(self.study.seed, Cell(name.dataset, name.arch, name.scenario))
+        rng = members_stream(self.study.seed, self.run.name.cell)
         return measure(samples, self.forget, self.study.members, rng, unseen)
 
     def attempt(self, utility: float) -> float:
