@@ -18,7 +18,7 @@ from benchmark.metrics.samples import METRICS
 from benchmark.names import DIVERGED, FINISHED, HELD_OUT
 from benchmark.results import records
 from benchmark.seeds import members_stream
-from benchmark.study.runs import Run
+from benchmark.study.runs import SHORT, Run
 from benchmark.study.study import Study
 from benchmark.training.job import Job
 from benchmark.training.loop import Interrupted, Trainer
@@ -48,7 +48,7 @@ class Candidate(Job):
 
     def __init__(self, study: Study, run: Run, retrain: Run, trial: optuna.Trial, parent: int) -> None:
         # Not the run's own folder: the history of a run with the same values has other metrics.
-        super().__init__(study, run, "tune", folder=paths.work(study.name) / run.fingerprint[:8])
+        super().__init__(study, run, "tune", folder=paths.work(study.name) / run.fingerprint[:SHORT])
         self.unseen = HELD_OUT if study.hold_out else "test"
         self.retrain = records.frame(study, retrain, paths.SAMPLES)
         self.reference = self.measured(self.retrain, self.unseen)
