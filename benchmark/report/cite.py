@@ -41,7 +41,8 @@ def text(behind: Behind) -> str:
     if len(facts) == 1:
         return "\n".join(_lines(facts[0]))
     common = _common(facts)
-    lines = [f"{behind.title}: {len(facts)} runs", *_lines(_means(behind.runs)), "", "all of them", *_lines(common)]
+    means = {f"mean of {method}": _means(trials) for method, trials in _by_method(behind.runs).items()}
+    lines = [f"{behind.title}: {len(facts)} runs", *_lines(means), "", "all of them", *_lines(common)]
     for run in facts:
         remaining = {topic: _without(value, common.get(topic)) for topic, value in run.items()}
         lines += ["", *_lines({topic: value for topic, value in remaining.items() if value})]
@@ -67,18 +68,19 @@ def _without(value: Any, common: Any) -> Any:
     return None if value == common else value
 
 
-def _means(runs: Iterable[RecordedRun]) -> dict[str, Any]:
-    """Return the metrics' means over the trials of each cell, with 95 % intervals; none where a trial diverged."""
-    cells: dict[str, list[RecordedRun]] = {}
+def _by_method(runs: Iterable[RecordedRun]) -> dict[str, list[RecordedRun]]:
+    """Return the trials of each method in each cell, by the name that they share."""
+    trials: dict[str, list[RecordedRun]] = {}
     for run in runs:
-        cells.setdefault(str(run.name).rpartition("/")[0], []).append(run)
-    return {f"mean of {cell}": _means_of_cell(cell_runs) for cell, cell_runs in cells.items()}
+        trials.setdefault(str(run.name).rpartition("/")[0], []).append(run)
+    return trials
 
 
-def _means_of_cell(runs: list[RecordedRun]) -> dict[str, str] | str:
-    if diverged := sum(run.record["status"] == DIVERGED for run in runs):
-        return f"diverged in {diverged} of {len(runs)} trials"
-    return {metric: _mean([run.numbers[metric] for run in runs if metric in run.numbers]) for metric in METRICS}
+def _means(trials: list[RecordedRun]) -> dict[str, str] | str:
+    """Return the metrics' means over the trials of a method, with 95 % intervals; none where a trial diverged."""
+    if diverged := sum(run.record["status"] == DIVERGED for run in trials):
+        return f"diverged in {diverged} of {len(trials)} trials"
+    return {metric: _mean([run.numbers[metric] for run in trials if metric in run.numbers]) for metric in METRICS}
 
 
 def _mean(values: list[float]) -> str:
@@ -96,9 +98,6 @@ def _table(behind: Behind) -> dict[str, Any]:
     files = paths.drawn(study.section_of(name), study.name, name)
     drawn = study.receipt(name).is_file()
     stamps = [run.record["stamp"] for run in behind.runs]
-    methods: dict[str, list[str]] = {}
-    for run in behind.runs:
-        methods.setdefault(str(run.name).rpartition("/")[0], []).append(run.record["fingerprint"][:SHORT])
     return {
         "output": f"{study.name} {name}: {' '.join(study.output(name).caption.split())}".removesuffix(": "),
         "fingerprint": study.output_fingerprint(name),
@@ -110,7 +109,10 @@ def _table(behind: Behind) -> dict[str, Any]:
         "machines": _counted(f"{stamp.get('device')}, {stamp.get('precision')}" for stamp in stamps),
         "versions": _counted(f"torch {stamp.get('torch')}, python {stamp.get('python')}" for stamp in stamps),
         "images": _counted(stamp.get("data") for stamp in stamps),
-        "shows": [f"{method}: {' '.join(dict.fromkeys(fingerprints))}" for method, fingerprints in methods.items()],
+        "shows": [
+            f"{method}: {' '.join(dict.fromkeys(run.record['fingerprint'][:SHORT] for run in trials))}"
+            for method, trials in _by_method(behind.runs).items()
+        ],
         "again": remake(study.name, name),
     }
 
