@@ -119,9 +119,7 @@ class OutputsReader:
         if not (retrain := samples.get(RETRAIN)):
             return None
         held_out = _stack(retrain, "held_out")
-        forgotten = np.zeros_like(held_out)
-        for row, trial in zip(forgotten, retrain, strict=True):
-            row[_indices(forgets[trial], "train")] = True
+        forgotten = _forgotten([forgets[trial] for trial in retrain], held_out.shape[1])
         matched = _matched(cell, retrain, forgotten)
         both = {method: {t: run for t, run in by_trial.items() if t in retrain} for method, by_trial in samples.items()}
         methods = {method: _stacked(runs, metrics.loc[method], matched) for method, runs in both.items() if runs}
@@ -160,24 +158,12 @@ def write_scores(study: Study, cell_name: str, path: Path, replace: bool = False
     cell = Cell.parse(cell_name)
     if path.exists() and not (path.is_file() and path.read_bytes().startswith(SCORES_TITLE.encode())):
         raise BadInput(f"{path} is there and holds no scores: accepted is a new file, or one that this command wrote")
-    pairs = with_cells(study.runs(), study.cells)
-    runs = [run for run, run_cell in pairs if run_cell == cell and run.name.method == RETRAIN]
-    if not runs:
-        raise BadInput(f"{cell}: study {study.name!r} has no Retrain there: it has {', '.join(map(str, study.cells))}")
-    if Scenario(cell.scenario).kind != "random":
-        raise BadInput(f"{cell}: all trials forget the same samples: accepted is a cell that forgets at random")
-    if "split" not in study.resample:
-        fault = f"{study.file}: resample: {study.resample}: all trials of {cell} forget the same samples"
-        raise BadInput(f"{fault}: accepted are [split] and [original, split]")
-    runs = [run for run in runs if records.record(study, run)["status"] != DIVERGED]
-    if not runs:
-        raise BadInput(f"{cell}: Retrain diverged in every trial: nothing says what it memorises")
+    runs = _scoring_runs(study, cell)
     forgets = [records.forget_rows(study, run) for run in runs]
     by_run = [_run_outputs(study, run, forget) for run, forget in zip(runs, forgets, strict=True)]
-    trained_on = np.stack([~samples.held_out for samples in by_run])
-    for row, forget in zip(trained_on, forgets, strict=True):
-        row[_indices(forget, "train")] = False
-    scores = memorisation(np.stack([samples.prediction == samples.label for samples in by_run]), trained_on)
+    held_out = np.stack([samples.held_out for samples in by_run])
+    correct = np.stack([samples.prediction == samples.label for samples in by_run])
+    scores = memorisation(correct, ~held_out & ~_forgotten(forgets, held_out.shape[1]))
     if np.isnan(scores).all():
         raise BadInput(
             f"{cell}: its {len(runs)} trials do not retain and leave out any sample twice, as resample: [split] does"
@@ -190,6 +176,23 @@ def write_scores(study: Study, cell_name: str, path: Path, replace: bool = False
         raise BadInput(f"{path} holds other scores ({remark}): accepted is a new file, or --replace")
     write_text(path, text)
     return path
+
+
+def _scoring_runs(study: Study, cell: Cell) -> list[Run]:
+    """Return Retrain's trials of a cell that did not diverge; raise `BadInput` if they cannot score samples."""
+    pairs = with_cells(study.runs(), study.cells)
+    runs = [run for run, run_cell in pairs if run_cell == cell and run.name.method == RETRAIN]
+    if not runs:
+        raise BadInput(f"{cell}: study {study.name!r} has no Retrain there: it has {', '.join(map(str, study.cells))}")
+    if Scenario(cell.scenario).kind != "random":
+        raise BadInput(f"{cell}: all trials forget the same samples: accepted is a cell that forgets at random")
+    if "split" not in study.resample:
+        fault = f"{study.file}: resample: {study.resample}: all trials of {cell} forget the same samples"
+        raise BadInput(f"{fault}: accepted are [split] and [original, split]")
+    runs = [run for run in runs if records.record(study, run)["status"] != DIVERGED]
+    if not runs:
+        raise BadInput(f"{cell}: Retrain diverged in every trial: nothing says what it memorises")
+    return runs
 
 
 def _run_outputs(study: Study, run: Run, forget: pd.DataFrame, own_audits: Sequence[str] = ()) -> RunOutputs:
@@ -258,6 +261,14 @@ def margin(samples: pd.DataFrame) -> Floats:
     if "margin" in samples:
         return samples["margin"].to_numpy(dtype=float)
     return margin_of_loss(samples["loss"].to_numpy())
+
+
+def _forgotten(forgets: Sequence[pd.DataFrame], samples: int) -> Mask:
+    """Return which of so many training samples each trial forgets, (trials, samples)."""
+    forgotten = np.zeros((len(forgets), samples), dtype=bool)
+    for row, forget in zip(forgotten, forgets, strict=True):
+        row[_indices(forget, "train")] = True
+    return forgotten
 
 
 def _indices(forget: pd.DataFrame, split: str) -> Any:
