@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmark.metrics.bootstrap import Indices
 from benchmark.metrics.samplewise.margins import Floats, Mask, auc, true_positives
-from benchmark.metrics.samplewise.resampling import jackknife, nan_mean
+from benchmark.metrics.samplewise.resampling import jackknife, nan_mean, other_trials
 
 # A sample's variance is shrunk towards that of all samples, which counts as this many models (Smyth 2004): a few models
 # say little about a variance, and a single one nothing.
@@ -81,16 +81,14 @@ def _strict(forgotten: Floats, held_out: Floats) -> Attack:
 
 def _contributed(attack: Callable[[Floats, Floats], Attack], first: Floats, second: Floats) -> Attack:
     """Return what each trial contributes to the means over trials of an attack's measures."""
-    trials = len(first)
     margins = max(np.isfinite(side).sum() for side in (first, second))
     thinned = slice(None, None, max(1, -(-margins // ENTRIES)))
 
     def rates(remaining: Indices, columns: slice) -> Floats:
         return nan_mean(np.transpose(attack(first[remaining, columns], second[remaining, columns])))
 
-    all_trials = np.arange(trials)
-    leave_one_out = [rates(np.delete(all_trials, trial), thinned) for trial in all_trials]
-    values = rates(all_trials, slice(None)).tolist()
+    leave_one_out = [rates(others, thinned) for others in other_trials(len(first))]
+    values = rates(np.arange(len(first)), slice(None)).tolist()
     return Attack(*map(jackknife, values, np.transpose(leave_one_out)))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmark.metrics.bootstrap import Indices
 from benchmark.metrics.samplewise.margins import Floats
+from benchmark.metrics.samplewise.resampling import other_trials
 
 
 def as_hard(margin: Floats, test_margin: Floats) -> Indices:
@@ -20,9 +21,8 @@ def as_hard(margin: Floats, test_margin: Floats) -> Indices:
     that is compared with it. One test sample may stand for several forgotten ones. With one trial there are no others,
     and its own Retrain says it.
     """
-    trials = np.arange(len(margin))
-    others = [np.delete(trials, trial) if len(trials) > 1 else trials for trial in trials]
-    return np.stack([_nearest(_expected(margin[rows]), _expected(test_margin[rows])) for rows in others])
+    judges = other_trials(len(margin)) if len(margin) > 1 else [np.arange(1)]
+    return np.stack([_nearest(_expected(margin[rows]), _expected(test_margin[rows])) for rows in judges])
 
 
 def _expected(margin: Floats) -> Floats:

@@ -12,7 +12,7 @@ from benchmark.metrics.samplewise.battery import MethodOutputs, beside_retrain
 from benchmark.metrics.samplewise.built_in_audits import FITTED, Forgetting
 from benchmark.metrics.samplewise.likelihood import LEAST_JUDGED, likelihood_ratios
 from benchmark.metrics.samplewise.margins import Floats, Mask, auc
-from benchmark.metrics.samplewise.resampling import jackknife, nan_mean
+from benchmark.metrics.samplewise.resampling import jackknife, nan_mean, other_trials
 
 LEAST_MODELS = 2  # models on either side; with one, a sample's accuracy is 0 or 1
 GROUPS = (0.0, 0.25, 0.5, 0.75, 1.0)  # scores below 0, which are noise, count as 0
@@ -53,15 +53,14 @@ def by_memorisation(
         if len(shared.trials) < FITTED:
             continue
         correct, trained_on = retrain.prediction == label, ~shared.unseen
-        all_trials = np.arange(len(shared.trials))
-        other_trials = [np.delete(all_trials, trial) for trial in all_trials]
-        scores = np.stack([memorisation(correct[others], trained_on[others]) for others in other_trials])
+        remaining = other_trials(len(shared.trials))
+        scores = np.stack([memorisation(correct[others], trained_on[others]) for others in remaining])
         # A score counts the trials that held a sample out, too; the attack only those that forgot it.
         judged = shared.forgotten & (shared.forgotten.sum(axis=0) > 1)
         group = np.where(judged, np.round(np.clip(scores, 0, 1) * (len(GROUPS) - 1)), np.nan)
         standardised = outputs.standardised.margin, retrain.standardised.margin
         margin, reference = (np.where(shared.forgotten, values, np.nan) for values in standardised)
-        leave_one_out = [_aucs(margin[others], reference[others], group[others]) for others in other_trials]
+        leave_one_out = [_aucs(margin[others], reference[others], group[others]) for others in remaining]
         overall = _aucs(margin, reference, group)
         for number, score in enumerate(GROUPS):
             samples = (group == number).sum(axis=1)

@@ -34,9 +34,14 @@ def without_spread(value: float, trials: int) -> Floats:
 
 def contributions(statistic: Callable[[Indices], float], trials: int) -> Floats:
     """Return the `jackknife` of a function of the trials that remain."""
+    leave_one_out = [statistic(others) for others in other_trials(trials)] if trials > 1 else [np.nan]
+    return jackknife(statistic(np.arange(trials)), leave_one_out)
+
+
+def other_trials(trials: int) -> list[Indices]:
+    """Return for each of so many trials the numbers of the others."""
     numbers = np.arange(trials)
-    leave_one_out = [statistic(np.delete(numbers, trial)) for trial in numbers] if trials > 1 else [np.nan]
-    return jackknife(statistic(numbers), leave_one_out)
+    return [np.delete(numbers, trial) for trial in numbers]
 
 
 def over_pairs(by_pair: list[Floats]) -> Floats:
