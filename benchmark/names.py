@@ -215,6 +215,11 @@ class MethodName:
         return "@".join([self.head, *(f"{key}={value}" for key, value in self.settings)])
 
 
+def name_with_term(base: str) -> str:
+    """Return the name of a base with the contrastive term, without settings: ``coun`` for ``ft``."""
+    return MethodName(base, True, ()).head
+
+
 def is_control(method: str) -> bool:
     """Return whether a method is Original, which forgets nothing."""
     return MethodName.parse(method).base == ORIGINAL

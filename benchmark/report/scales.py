@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from benchmark.metrics.samples import METRICS
 from benchmark.metrics.samplewise.agreement import known_beyond, known_beyond_test
 from benchmark.metrics.samplewise.standards import kendall
 from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNTESTED, verdicts
-from benchmark.names import CELL_KEYS, CHOSEN, RETRAIN, RUN_KEYS, Cell, MethodName, Scenario, competes
+from benchmark.names import CELL_KEYS, CHOSEN, RETRAIN, RUN_KEYS, Cell, MethodName, Scenario, competes, name_with_term
 from benchmark.report.source import Source
 from benchmark.report.style import architecture_label, dataset_label
 from benchmark.report.summary import summaries
@@ -139,10 +139,10 @@ def _gathered(source: Source, name: str) -> Scale:
 
 def _listed(source: Source, frame: pd.DataFrame, cells: dict[str, Cell]) -> pd.DataFrame:
     """Return the cells' rows of Retrain and the listed methods, with and without the contrastive term."""
-    with_term = {str(replace(MethodName.parse(method), contrastive=True, settings=())) for method in source.methods}
+    added = {name_with_term(MethodName.parse(method).base) for method in source.methods}
     parts = [in_cell(frame, cell) for cell in cells.values()]
     rows = pd.concat(parts, ignore_index=True) if parts else frame[:0]
-    return rows[rows["method"].isin({RETRAIN, *source.methods, *with_term})]
+    return rows[rows["method"].isin({RETRAIN, *source.methods, *added})]
 
 
 def _images(predictions: pd.DataFrame, cells: dict[str, Cell]) -> int | None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from benchmark.methods.base import GROUPS
 from benchmark.methods.contrastive import with_contrastive_term
-from benchmark.names import MethodName
+from benchmark.names import name_with_term
 from benchmark.registry import METHODS
 from benchmark.study.kinds import KINDS
 from benchmark.study.study import Study
@@ -28,7 +28,7 @@ def schema() -> str:
         method = METHODS.get(name)
         recipes[name] = method.Settings
         if method.contrastive:
-            recipes[MethodName(name, True, ()).head] = with_contrastive_term(method).Settings
+            recipes[name_with_term(name)] = with_contrastive_term(method).Settings
     settings = {name: recipe.model_json_schema() for name, recipe in recipes.items()}
     for model in (form, *form["$defs"].values(), *settings.values()):  # a study need not repeat what it inherits
         model.pop("required", None)

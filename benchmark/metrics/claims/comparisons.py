@@ -14,7 +14,7 @@ from benchmark.metrics.bootstrap import Statistic
 from benchmark.metrics.claims.claim import BASES, FURTHER, MAIN, OTHERS, OURS, Tested, against, lead, signed, within
 from benchmark.metrics.evidence import Evidence, Trials, in_cell
 from benchmark.metrics.gaps import summarise
-from benchmark.names import DIVERGED, MethodName
+from benchmark.names import DIVERGED, MethodName, name_with_term
 
 NEAR = 1.5  # a temperature within this factor of the paper's counts as near it
 BUDGET = 1.05  # costs within this factor count as equal
@@ -45,7 +45,7 @@ def _compared(pairs: Callable[[pd.DataFrame], Pairs], evidence: Evidence, formul
 
 def _with_term(runs: pd.DataFrame) -> Pairs:
     for base in BASES:
-        added = MethodName(base, True, ()).head
+        added = name_with_term(base)
         matching, words = matching_variants(runs, base, added)
         yield [added], [base], f"`{base}` with the term{words}"
         # Where the term comes with other values of the base's own settings, a base run with these isolates the term.
@@ -85,7 +85,7 @@ def _budget(runs: pd.DataFrame) -> Pairs:
         if len(affordable):
             share = 100 * affordable.max() / costs[other]
             longest = str(affordable.idxmax())
-            if other in BASES and longest == MethodName(other, True, ()).head:
+            if other in BASES and longest == name_with_term(other):
                 continue
             if longest == OURS and other == rivals.idxmin():
                 continue

@@ -15,7 +15,7 @@ from benchmark.metrics.claims.comparisons import matching_variants
 from benchmark.metrics.evidence import Evidence, Trials, in_cell, trials_with
 from benchmark.metrics.gaps import improvement
 from benchmark.metrics.samples import METRICS
-from benchmark.names import CELL_KEYS, DIVERGED, RETRAIN, RUN_KEYS, Cell, MethodName, Scenario
+from benchmark.names import CELL_KEYS, DIVERGED, RETRAIN, RUN_KEYS, Cell, MethodName, Scenario, name_with_term
 
 # --- more and more is forgotten ---------------------------------------------------------------------------------------
 
@@ -27,7 +27,7 @@ def growth(evidence: Evidence) -> Iterator[Tested]:
         by_network.setdefault((cell.dataset, cell.arch), []).append(cell)
     for cells in by_network.values():
         for base in BASES:
-            added = MethodName(base, True, ()).head
+            added = name_with_term(base)
             testable = [cell for cell in cells if {base, added} <= set(in_cell(evidence.metrics, cell)["method"])]
             if len(testable) > 1:
                 yield from _test_growth(evidence, testable[0], testable[-1], base, added)
