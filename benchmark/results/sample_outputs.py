@@ -144,7 +144,7 @@ class OutputsReader:
 
     def _twins(self, cell: Cell, trial: int) -> float:
         """Return how many of a trial's forgotten images equal a retained one; NaN if the split is too old to say."""
-        split = self.study.split(cell.dataset, cell.scenario, trial if "split" in self.study.resample else 0)
+        split = self.study.split(cell.dataset, cell.scenario, self.study.split_trial(trial))
         return float(written_origin(paths.split(split.pool_path)).get("twins", np.nan))
 
 

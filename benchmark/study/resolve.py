@@ -129,6 +129,10 @@ class ResolvedStudy(StudyForm):
         """Return the name of the Original of a trial: the first, unless the study trains one for each trial."""
         return RunName(dataset, arch, "", ORIGINAL, trial if "original" in self.resample else 0)
 
+    def split_trial(self, trial: int) -> int:
+        """Return which draw of the forget data a trial uses: the first, unless the study draws it for each trial."""
+        return trial if "split" in self.resample else 0
+
     def _canonical_method(self, cell: Cell, method: str) -> str:
         parsed = MethodName.parse(method)
         if parsed.head == ORIGINAL:
@@ -146,16 +150,9 @@ class ResolvedStudy(StudyForm):
         method_type = method_class(method)
         settings = self._settings(Cell(name.dataset, name.arch, name.scenario or ORIGINAL), method)
         scenario = Scenario(name.scenario) if name.scenario else None
-        sequential = scenario is not None and scenario.kind == "sequential"
-        if scenario and sequential:
-            _check_stages(f"run {str(name)!r}", scenario, method_type, settings)
-        continues = self.sequential.schedule == "continue"
-        epochs = settings.epochs // (scenario.stages if scenario and not continues else 1)
-        if 0 < epochs < settings.warmup:  # a method without epochs ignores what it inherits
-            most = number_of(epochs, "epoch")
-            raise BadInput(f"run {str(name)!r}: warmup: {settings.warmup}: accepted is at most its {most}")
+        _check_epochs(f"run {str(name)!r}", scenario, method_type, settings, self.sequential.schedule)
         original = self.original(name.dataset, name.arch, name.trial) if method_type.starts_from_original else None
-        split_trial = name.trial if "split" in self.resample else 0
+        split_trial = self.split_trial(name.trial)
         content = {
             "run": str(name.plain),
             "seed": self.seed,
@@ -179,7 +176,7 @@ class ResolvedStudy(StudyForm):
             content["hold_out"] = {"percent": self.hold_out, "draw": split_trial}
         if self.keep_twins and scenario:
             content["keep_twins"] = True
-        if sequential:
+        if scenario and scenario.kind == "sequential":
             content["sequential"] = self.sequential.model_dump()
         return Run(name, method_type, settings, original, split_trial, content)
 
@@ -243,14 +240,20 @@ def _determining_values(settings: Recipe) -> dict[str, Any]:
     return values
 
 
-def _check_stages(where: str, scenario: Scenario, method_type: Any, settings: Recipe) -> None:
-    """Raise `BadInput`, beginning with ``where``, for a method or a number of epochs that has no stages."""
-    if not method_type.starts_from_original:
-        advice = f"shown by a figure of kind 'stages', beside Retrain of random-<k*{scenario.percent}>"
-        raise BadInput(f"{where}: {scenario.name} is {advice}")
-    if settings.epochs % scenario.stages:
-        given = number_of(settings.epochs, "epoch")
-        raise BadInput(f"{where}: {given}: accepted is a multiple of the {scenario.stages} stages")
+def _check_epochs(where: str, scenario: Scenario | None, method_type: Any, settings: Recipe, schedule: str) -> None:
+    """Raise `BadInput`, beginning with ``where``, for a method or a number of epochs that has no stages, or whose
+    learning rate warms up for longer than it trains; ``schedule`` is that of stages.
+    """
+    if scenario and scenario.kind == "sequential":
+        if not method_type.starts_from_original:
+            advice = f"shown by a figure of kind 'stages', beside Retrain of random-<k*{scenario.percent}>"
+            raise BadInput(f"{where}: {scenario.name} is {advice}")
+        if settings.epochs % scenario.stages:
+            given = number_of(settings.epochs, "epoch")
+            raise BadInput(f"{where}: {given}: accepted is a multiple of the {scenario.stages} stages")
+    epochs = settings.epochs // (scenario.stages if scenario and schedule == "restart" else 1)
+    if 0 < epochs < settings.warmup:  # a method without epochs ignores what it inherits
+        raise BadInput(f"{where}: warmup: {settings.warmup}: accepted is at most its {number_of(epochs, 'epoch')}")
 
 
 def _text(value: Any) -> str:
