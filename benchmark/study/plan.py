@@ -88,13 +88,8 @@ class PlannedStudy(ResolvedStudy):
             drawn += [sha256(file) for file in kind.reported_files]
         if output.kind == "search":
             drawn.append(digest(self.tuned_file))
-        elif self.includes_tuned:  # a caption says with which images, and what was not tuned, or otherwise
-            left = self.tuned_file.get("about", {}).get("left") or None
-            cells, methods = output.parsed_cells, output.methods
-            untuned = [[str(cell), self.untuned_methods(cell, methods)] for cell in cells]
-            otherwise = [[str(cell), "otherwise", self.tuned_otherwise(cell, methods)] for cell in cells]
-            parts = [left, *(entry for entry in [*untuned, *otherwise] if entry[-1])]
-            drawn.append(["tuned", self.tuned_without_test_data, *filter(None, parts)])
+        elif self.includes_tuned:
+            drawn.append(self._told_of_tuning(output))
         # Its own gathered files follow from its runs, and their receipt covers this fingerprint.
         others = [file for file in self.gathered_by(name) if file not in self._gathered]
         drawn += [[str(file), sha256(file)] for file in others]
@@ -105,6 +100,18 @@ class PlannedStudy(ResolvedStudy):
         if self.labels or self.colours:
             drawn.append([self.labels, self.colours])
         return digest([__version__, name, settings, *drawn, runs])[:SHORT]
+
+    def _told_of_tuning(self, output: OutputSettings) -> list[Any]:
+        """Return what a caption tells of tuning: with which images, what is left, and what was not tuned, or otherwise.
+
+        Only what there is to tell enters, so that captions with less to tell have the fingerprints of earlier versions.
+        """
+        left = self.tuned_file.get("about", {}).get("left")
+        cells, methods = output.parsed_cells, output.methods
+        untuned = [[str(cell), self.untuned_methods(cell, methods)] for cell in cells]
+        otherwise = [[str(cell), "otherwise", self.tuned_otherwise(cell, methods)] for cell in cells]
+        told = [entry for entry in [*untuned, *otherwise] if entry[-1]]
+        return ["tuned", self.tuned_without_test_data, *([left] if left else []), *told]
 
     def gathered_by(self, name: str) -> list[Path]:
         """Return the gathered files that a table or figure of several studies shows, with the paper's numbers.
