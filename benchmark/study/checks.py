@@ -42,32 +42,8 @@ def check(study: PlannedStudy, shown: PlannedStudy) -> None:
     """
     if study.name in paths.NO_STUDIES:
         raise BadInput(f"{study.file}: {paths.TABLES / study.name}/ is of no study: call the study something else")
-    for name, dataset in study.datasets.items():
-        if dataset.source not in SOURCES:
-            raise unknown("data source", dataset.source, SOURCES, f"{place_of(name, 'source', study.file)}.source")
-        for key in WHERE[1:]:
-            value, default = getattr(dataset, key), DatasetSettings.model_fields[key].default
-            if value != default and key not in READ.get(dataset.source, WHERE):
-                where = f"{place_of(name, key, study.file)}.{key}"
-                raise BadInput(f"{where}: {value!r}: source {dataset.source!r} does not use it: leave it out")
-    for names, use in (
-        (study.tables.keys() & study.figures.keys(), "both a table and a figure"),
-        (study.versus_tables.keys() & (study.tables.keys() | study.figures.keys()), "made by itself"),
-        (study.outputs.keys() & TARGETS, "a target of the workflow"),
-    ):
-        if names:
-            raise BadInput(f"{study.file}: {min(names)!r} is {use}: call the output something else")
-    for name in study.only or ():
-        if name not in study.tables | study.figures:
-            raise unknown("table or figure", name, study.tables | study.figures, f"{study.file}: only")
-    for key, kind, known in (
-        ("labels", "name", [*METHODS, *study.datasets, *ARCHITECTURES]),
-        ("colours", "name", list(METHODS)),
-        ("memorisation", "dataset", list(study.datasets)),
-    ):
-        for name in getattr(study, key):
-            if name not in known:
-                raise unknown(kind, name, known, f"{study.file}: {key}")
+    _check_sources(study)
+    _check_names(study)
     _check_labels(study)
     _check_own_audits(study)
     _check_hyperparameters(study)
@@ -82,6 +58,38 @@ def check(study: PlannedStudy, shown: PlannedStudy) -> None:
             check_batches(shown, name, dataset.subset)
         if side := dataset.size or PIXELS.get(dataset.source):
             _check_sides(shown, name, side, side)
+
+
+def _check_sources(study: PlannedStudy) -> None:
+    for name, dataset in study.datasets.items():
+        if dataset.source not in SOURCES:
+            raise unknown("data source", dataset.source, SOURCES, f"{place_of(name, 'source', study.file)}.source")
+        for key in WHERE[1:]:
+            value, default = getattr(dataset, key), DatasetSettings.model_fields[key].default
+            if value != default and key not in READ.get(dataset.source, WHERE):
+                where = f"{place_of(name, key, study.file)}.{key}"
+                raise BadInput(f"{where}: {value!r}: source {dataset.source!r} does not use it: leave it out")
+
+
+def _check_names(study: PlannedStudy) -> None:
+    """Refuse names of outputs that have another use, and names of what is not there."""
+    outputs = study.tables.keys() | study.figures.keys()
+    for names, use in (
+        (study.tables.keys() & study.figures.keys(), "both a table and a figure"),
+        (study.versus_tables.keys() & outputs, "made by itself"),
+        (study.outputs.keys() & TARGETS, "a target of the workflow"),
+    ):
+        if names:
+            raise BadInput(f"{study.file}: {min(names)!r} is {use}: call the output something else")
+    for key, kind, known in (
+        ("only", "table or figure", outputs),
+        ("labels", "name", {*METHODS, *study.datasets, *ARCHITECTURES}),
+        ("colours", "name", {*METHODS}),
+        ("memorisation", "dataset", study.datasets.keys()),
+    ):
+        for name in getattr(study, key) or ():
+            if name not in known:
+                raise unknown(kind, name, known, f"{study.file}: {key}")
 
 
 def _check_labels(study: PlannedStudy) -> None:
