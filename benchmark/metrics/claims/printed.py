@@ -30,7 +30,7 @@ def printed_values(claim: Claim, evidence: Evidence) -> dict[tuple[str, str], fl
     for cell in evidence.cells("random"):
         rows = in_cell(evidence.printed, cell.at_full_size)
         shared = rows["method"].isin(in_cell(evidence.metrics, cell)["method"])
-        parts.append(rows[shared].drop_duplicates("method").assign(arch=cell.arch))  # Tables 9 and 10 repeat rows
+        parts.append(rows[shared].assign(arch=cell.arch))
     printed = pd.concat(parts or [evidence.printed[:0]], ignore_index=True)
     tests = claim.find(Evidence(printed))
     only_trial = np.zeros((1, 1), dtype=int)

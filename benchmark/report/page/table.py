@@ -75,8 +75,7 @@ def _reported() -> dict[tuple[Cell, str], dict[str, Any]]:
     if not (paths.REPORTED / REPORTED_FILE).is_file():
         return {}  # a user's project need not hold the paper's numbers
     rows = corrected_summary().to_dict("records")
-    # Of a row that the paper prints twice, the first table counts.
-    return {(Cell(*(row[part] for part in CELL_KEYS)), row["method"]): row for row in reversed(rows)}
+    return {(Cell(*(row[part] for part in CELL_KEYS)), row["method"]): row for row in rows}
 
 
 def anchor(cell: Cell, method: str) -> str:
