@@ -150,6 +150,30 @@ def write_board() -> Path:
 
 def board() -> Table:
     """Return the board: one block per study and cell, methods in order of average gap, last those that diverged."""
+    data = _numbers()
+    blocks = [
+        Block(
+            [_row(rank, row) for rank, row in enumerate(rows.to_dict("records"), 1)],
+            f"{cell_label(Cell(*parts))}, study {study}",
+        )
+        for (study, *parts), rows in data.groupby(["study", *CELL_KEYS], sort=False)
+    ]
+    numbers = ("Avg. Gap ↓", "95 % interval", "Minus FT's: here", "95 % interval", "Minus FT's: claimed")
+    columns = [Column("Rank"), METHOD, *map(Column, numbers)]
+    columns += [Column(name, text=True) for name in ("Claim", "Printed in")]
+    notes = [
+        "Average gap to Retrain, in points. Minus FT's: below 0 a method is nearer to Retrain than FT",
+        "Claims are of the same dataset and scenario, and of the network at full size; the CoUn paper’s are the gaps "
+        "of the means that it prints. A claim agrees if our interval lies wholly on its side of 0, disagrees if it "
+        "lies wholly on the other side, and is otherwise undecided",
+        f"*{THIN}also after Holm's correction for all {data['p_holm'].notna().sum()} claims",
+    ]
+    notes += [METHOD_COLLAPSED] * any(data["collapsed"])
+    return Table(columns, blocks, "Methods by their average gap.", sentences(notes), data)
+
+
+def _numbers() -> pd.DataFrame:
+    """Return what ``board.csv`` holds, `COLUMNS` and ``p_holm``: the rows of the board, in its order."""
     forms = entries()
     files = [paths.LEADERBOARD / method / ROWS for method in [RETRAIN, *forms]]
     rows = {file.parent.name: _read(file) for file in files if file.is_file()}
@@ -166,26 +190,7 @@ def board() -> Table:
         ranked += [row for row in compared if row["diverged"]]
         data += [{"study": study, **vars(cell), **row} for row in ranked]
     table = pd.DataFrame(data, columns=COLUMNS)
-    table["p_holm"] = holm(table["p"].where(table["verdict"] != UNCLAIMED))
-    blocks = [
-        Block(
-            [_row(rank, row) for rank, row in enumerate(rows.to_dict("records"), 1)],
-            f"{cell_label(Cell(*parts))}, study {study}",
-        )
-        for (study, *parts), rows in table.groupby(["study", *CELL_KEYS], sort=False)
-    ]
-    numbers = ("Avg. Gap ↓", "95 % interval", "Minus FT's: here", "95 % interval", "Minus FT's: claimed")
-    columns = [Column("Rank"), METHOD, *map(Column, numbers)]
-    columns += [Column(name, text=True) for name in ("Claim", "Printed in")]
-    notes = [
-        "Average gap to Retrain, in points. Minus FT's: below 0 a method is nearer to Retrain than FT",
-        "Claims are of the same dataset and scenario, and of the network at full size; the CoUn paper’s are the gaps "
-        "of the means that it prints. A claim agrees if our interval lies wholly on its side of 0, disagrees if it "
-        "lies wholly on the other side, and is otherwise undecided",
-        f"*{THIN}also after Holm's correction for all {table['p_holm'].notna().sum()} claims",
-    ]
-    notes += [METHOD_COLLAPSED] * any(table["collapsed"])
-    return Table(columns, blocks, "Methods by their average gap.", sentences(notes), table)
+    return table.assign(p_holm=holm(table["p"].where(table["verdict"] != UNCLAIMED)))
 
 
 def _compared(runs: pd.DataFrame, cell: Cell, method: str, claimed: float, source: str) -> dict[str, Any]:
