@@ -28,7 +28,8 @@ from benchmark.workflow.targets import missing
 
 STATES = ("done", "diverged", "damaged", "running", "interrupted", "failed", "left")
 ENDED = ("done", "diverged")
-BY_NAME = ("running", "interrupted", "failed", "damaged")  # listed one by one
+BAD = ("failed", "damaged")  # what no job under way will mend
+BY_NAME = ("running", "interrupted", *BAD)  # listed one by one
 # A job touches its note about every ten seconds; an evaluation, in which it cannot, takes minutes at most.
 FRESH_SECONDS = 300.0
 STARTED = re.compile(r"# process (\d+) on (\S+)$")  # the end of a log's first line
@@ -65,6 +66,11 @@ class State:
         done = self.note["epoch"] - self.note["first_epoch"]
         expected = self.note["seconds"] * (1 + (self.note["epochs"] - self.note["epoch"]) / done)
         return max(0.0, float(expected) - self.elapsed)
+
+    @property
+    def line(self) -> str:
+        """The state, the run's name and the remark."""
+        return f"{self.state}: {self.run.name}: {self.remark}"
 
 
 def state_of(study: Study, run: Run) -> State:
@@ -113,12 +119,12 @@ def until_done(seconds: float | None, at_once: int, what: str) -> str:
 def in_words(states: Sequence[State]) -> list[str]:
     """Return a line for each state, with the number of its runs, and one for each run that is not well or under way."""
     counts = [f"  {count:5d} {state}" for state, count in counted(states).items()]
-    return counts + [f"{state.state}: {state.run.name}: {state.remark}" for state in states if state.state in BY_NAME]
+    return counts + [state.line for state in states if state.state in BY_NAME]
 
 
 def is_healthy(states: Sequence[State]) -> bool:
     """Whether no run has failed or is damaged."""
-    return not counted(states).keys() & {"failed", "damaged"}
+    return counted(states).keys().isdisjoint(BAD)
 
 
 def failed_datasets(study: Study) -> list[str]:

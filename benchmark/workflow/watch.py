@@ -13,9 +13,8 @@ from rich.text import Text
 from benchmark import paths
 from benchmark.errors import in_columns
 from benchmark.study.study import Study
-from benchmark.workflow.status import ENDED, State, counted, failed_datasets, spell, state_of, time_left
+from benchmark.workflow.status import BAD, ENDED, State, counted, failed_datasets, spell, state_of, time_left
 
-BAD = ("failed", "damaged")  # what no job under way will mend
 INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -104,8 +103,7 @@ def watch(study: Study, seconds: float) -> int:
         states = _redrawn(view, console, seconds) if console.is_terminal else _printed(view, seconds)
     except KeyboardInterrupt:
         return INTERRUPTED
-    failed = [f"{state.state}: {state.run.name}: {state.remark}" for state in states if state.state in BAD]
-    failed += failed_datasets(study)
+    failed = [state.line for state in states if state.state in BAD] + failed_datasets(study)
     for line in failed:
         console.print(line, markup=False, soft_wrap=True)
     return int(bool(failed))
