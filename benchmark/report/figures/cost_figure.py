@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ CUT_SHORT: Any = {"linewidth": 0.7, "alpha": 0.5}
 def line_of(method: str) -> str:
     """Return the name of the line that a method's point belongs to: the method's name without its number of epochs."""
     name = MethodName.parse(method)
-    return "@".join([name.head, *(f"{key}={value}" for key, value in name.settings if key != "epochs")])
+    return str(replace(name, settings=tuple(pair for pair in name.settings if pair[0] != "epochs")))
 
 
 def points(source: Source) -> pd.DataFrame:
