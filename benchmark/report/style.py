@@ -26,7 +26,7 @@ ORDER: tuple[str, ...] = (
 WHOLE: tuple[tuple[float, ...], ...] = ((), (1, 1.65), (3, 1, 1, 1, 1, 1), (6, 4))
 BROKEN: tuple[tuple[float, ...], ...] = ((3.7, 1.6), (6.4, 1.6, 1, 1.6), (1, 2), (8, 2, 2, 2))
 # For methods of plugins, which need not have a colour. The paper's seven methods have Okabe and Ito's, which people
-# with any common colour blindness tell apart; all others are from Tol's muted scheme.
+# with any common colour blindness tell apart; the others that it compares with are from Tol's muted scheme, as these.
 OTHER_COLOURS = ("#AA4499", "#117733", "#661100", "#6699CC", "#AA4466", "#4477AA")
 
 DATASETS = {"digits": "Digits", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "tinyimagenet": "TinyImageNet"}
