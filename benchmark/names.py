@@ -9,6 +9,7 @@ A run's name is its specification::
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 
 from benchmark.errors import BadInput, closest
@@ -51,7 +52,7 @@ class Scenario:
         if not re.fullmatch(SCENARIO, self.name):
             accepted = "'random-<percent>' with 1 to 99, 'class-<name>', 'sequential-<stages>x<percent>'"
             from_files = "'memorised-<percent>', 'typical-<percent>' and 'listed-<name>'"
-            cleaned = re.sub(r"[^\w-]", "_", self.name)
+            cleaned = re.sub(r"[^\w-]", "_", unicodedata.normalize("NFC", self.name))  # as file systems may spell it
             if self.name.startswith("class-") and re.fullmatch(SCENARIO, cleaned):
                 accepted = f"letters, digits, '_' and '-', as in {cleaned!r}"
                 raise BadInput(f"scenario {self.name!r}: accepted in the name of a class are {accepted}")

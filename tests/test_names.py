@@ -1,3 +1,5 @@
+import unicodedata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -72,6 +74,11 @@ def test_malformed_and_hostile_names_are_refused():
             assert "\n" not in message
             assert parse is not RunName.parse or "accepted is" in message
             assert parse is not Scenario or (repr(text) in message and "accepted" in message)
+
+
+def test_the_name_of_a_class_with_decomposed_letters_is_suggested_as_the_dataset_has_it():
+    with pytest.raises(BadInput, match="as in 'class-größe'"):
+        Scenario(unicodedata.normalize("NFD", "class-größe"))
 
 
 def test_coun_is_another_name_of_ft_with_the_contrastive_term():

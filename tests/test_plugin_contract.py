@@ -11,6 +11,21 @@ from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS
 CLASS = "@METHODS.register('half')\nclass Half(Method):\n    "
 SETTINGS = f"from pydantic import field_validator\n{CLASS}class Settings(Recipe):\n        "
 MODEL = "@ARCHITECTURES.register('mine')\ndef mine(classes, image_shape):\n    return "
+BODY = """class Body(torch.nn.Flatten):
+    def __init__(self):
+        super().__init__()
+        self.unused = torch.nn.Linear(7, 7)
+    def forward(self, images):
+        features = super().forward(images)
+        return {}
+"""
+# What the body of an architecture "mine" returns, and why it is refused.
+BODIES = {
+    "(features, 0) if self.training else features": "AttributeError: 'tuple' object has no attribute 'flatten'",
+    "features[:, :32] if self.training else features": "RuntimeError: mat1 and mat2 shapes cannot be multiplied",
+    "torch.nn.functional.dropout(features)": "gives other logits for the same images in evaluation mode",
+    "features": "NoT negates body.unused.weight, which has no effect: accepted are the first layer's weights",
+}
 PLUGINS = {
     "@METHODS.register('half')\ndef half(model): ...": "accepted is a class derived from ",
     "@METHODS.register('half')\nclass Half: ...": "accepted is a class derived from ",
@@ -88,6 +103,16 @@ PLUGINS = {
     ),
     "ARCHITECTURES.add('mine', 'json:mine')": "architecture 'mine' is 'json:mine', and there is none",
     f"{MODEL}None": "plugins: 'mine': architecture 'mine' returns NoneType: accepted is a benchmark.",
+    f"{MODEL}Classifier(torch.nn.Flatten(), torch.nn.LazyLinear(classes))": "an uninitialized parameter",
+    f"{MODEL}Classifier(torch.nn.Flatten(), torch.nn.Linear(64, classes).double())": "RuntimeError: ",
+    f"import numpy\n{MODEL}Classifier(torch.nn.Flatten(), torch.nn.Linear(64, classes).requires_grad_(False))"
+    ".apply(lambda layer: [weight.fill_(numpy.random.rand()) for weight in layer.parameters(recurse=False)])": (
+        "architecture 'mine' has other weights with the same seed: accepted are weights that torch's generator draws"
+    ),
+    **{
+        f"{BODY.format(returned)}{MODEL}Classifier(Body(), torch.nn.Linear(64, classes))": message
+        for returned, message in BODIES.items()
+    },
     **{
         f"METHODS.add({name!r}, Method)": "accepted are lower-case words"
         for name in ("Half", "half method", "half@x=1", "half+cl", "", "-half", "half\n")
@@ -113,7 +138,7 @@ def test_a_plugin_that_breaks_the_contract_is_refused(empty):
         return refused(empty, table | {"plugins": [str(file)]} | settings)
 
     for code, message in PLUGINS.items():
-        given = refusal(code, "coun", "mine") if "mine" in code else refusal(code)
+        given = refusal(code, "not", "mine") if "mine" in code else refusal(code)
         assert message in given and "further information" not in given, code
     every = "[{'retain': Part(torch.arange(len(self.context.labels)), self.context.labels)}]"
     given = refusal(f"{CLASS}batches = lambda self, epoch: {every}", hold_out=10)

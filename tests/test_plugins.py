@@ -10,7 +10,7 @@ import pytest
 from benchmark.errors import BadInput
 from benchmark.registry import ARCHITECTURES, METHODS, Registry
 from benchmark.study.study import Study
-from tests.project import CELL, without_new_plugins
+from tests.project import CELL, mistake, without_new_plugins
 
 HALF = f"{CELL}/half/trial-0"
 PLUGIN = '''
@@ -230,6 +230,33 @@ def test_a_plugins_architecture_and_source_are_identified_by_their_code(empty, t
     network.unlink()
     with pytest.raises(BadInput, match="module 'all_parts_plugin' of a plugin cannot be found"):
         Study.load("tiny")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("def read(name): ...", "plugins: 'noise' is read(name): accepted is a function of (name, settings)"),
+        ("def read(name, settings): return 1 / 0", "ZeroDivisionError: division by zero (line 6)"),
+        ("def read(name, settings): return Arrays(x, y, x, y, np.array(['a', 'b']))", "dataset: classes are array("),
+        ("def read(name, settings): return Arrays(x, y, x, y, ['a', 'b'], {'n': y[0]})", "dataset: origin: Object of"),
+        (
+            "def read(name, settings): return Arrays(x, [0, 1], x, y, ['a', 'b'])",
+            "train labels are a list; accepted is",
+        ),
+        ("def read(name, settings): return x", "data source 'noise' returns ndarray: accepted is a benchmark."),
+    ],
+)
+def test_a_mistake_in_a_source_is_told_with_the_dataset_and_the_line(empty, code, message):
+    file = empty.root / "noise_plugin.py"
+    file.write_text(
+        "import numpy as np\nfrom benchmark.data.arrays import Arrays\nfrom benchmark.registry import SOURCES\n"
+        f"x, y = np.zeros((2, 8, 8, 1), np.uint8), np.arange(2)\n@SOURCES.register('noise')\n{code}\n"
+    )
+    datasets = {"noise": {"source": "noise", "augmentation": {"mean": [0.5], "std": [0.5]}}}
+    table = {"cells": ["noise/convnet/random-50"]}
+    empty.study({"plugins": [str(file)], "datasets": datasets, "tables": {"table2": table}})
+    given = mistake("check", "tiny") if "plugins:" in message else mistake("prepare", "tiny", "noise")
+    assert message in given and ("plugins:" in message or "datasets.noise: data source 'noise'" in given)
 
 
 def test_a_registry_finds_by_name_and_imports_late():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -70,6 +71,12 @@ class Arrays:
     train_files: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.classes, list) or not all(isinstance(name, str) for name in self.classes):
+            raise BadInput(f"{self.where}: classes are {self.classes!r}; accepted is a list of texts")
+        try:
+            json.dumps(self.origin)
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"{self.where}: origin: {error}; accepted are values of JSON") from None
         if not 2 <= len(self.classes) <= MOST_CLASSES:
             raise BadInput(f"{self.where}: {len(self.classes)} class(es); accepted are 2 to {MOST_CLASSES}")
         for name, clean in zip(self.classes, clean_classes(self.classes, self.where), strict=True):
@@ -78,6 +85,9 @@ class Arrays:
                 raise BadInput(f"{self.where}: class {name!r} holds other characters; accepted are {accepted}")
         for split in TRAIN_AND_TEST:
             where, (images, labels) = f"{self.where}: {split}", self.split(split)
+            for part, values in (("images", images), ("labels", labels)):
+                if not isinstance(values, np.ndarray):
+                    raise BadInput(f"{where} {part} are a {type(values).__name__}; accepted is an array of numpy")
             if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
                 actual, accepted = f"{images.dtype} {images.shape}", "uint8 (N, H, W, C) with C = 1 or 3"
                 raise BadInput(f"{where} images are {actual}; accepted is {accepted}")

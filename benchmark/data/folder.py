@@ -38,6 +38,7 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
         note = f"{len(skipped)} files are not {{train,test}}/<class>/<image>, such as {examples}"
         print(f"{root}: {note}", file=sys.stderr)
     if untested := [folder for folder, found in files["test"].items() if not found]:
+        origin["classes without test images"] = untested
         print(f"{root / 'test'}: no images of {', '.join(untested)}", file=sys.stderr)
     train_files = [
         os.fsencode(file.relative_to(root)).decode(errors="replace")
@@ -96,7 +97,12 @@ def _subfolders(folder: Path) -> list[str]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [file for file in sorted(folder.glob("[!.]*")) if file.suffix.lower() in SUFFIXES and file.is_file()]
+    """Return the images of a class, sorted; raise `BadInput` for a link to a file that is not there."""
+    files = [file for file in sorted(folder.glob("[!.]*")) if file.suffix.lower() in SUFFIXES]
+    for file in files:
+        if file.is_symlink() and not file.exists():
+            raise BadInput(f"{file}: a link to {file.readlink()}, which is not there: accepted are images")
+    return [file for file in files if file.is_file()]
 
 
 def _read_split(images: list[list[Path]], size: int | None) -> Split:

@@ -70,7 +70,8 @@ def split_frame(
         ends = [np.setdiff1d(np.flatnonzero(np.isin(groups, groups[end])), held) for end in ends]
     stages = [np.setdiff1d(end, before) for before, end in zip([test[:0], *ends], ends, strict=False)]
     if any(len(stage) == 0 for stage in stages):
-        raise BadInput(f"scenario {scenario.name!r} forgets none of {len(train_labels)} training samples at some stage")
+        at_stage = " at some stage" * (scenario.stages > 1)
+        raise BadInput(f"scenario {scenario.name!r} forgets none of {len(train_labels)} training samples{at_stage}")
     if len(ends[-1]) + len(held) >= len(train_labels):
         excess = f"all {len(train_labels)} training samples" + (f" but {len(held)} held out" if len(held) else "")
         raise BadInput(f"scenario {scenario.name!r} forgets {excess}: none is retained")

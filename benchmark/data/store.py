@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmark import paths
 from benchmark.data.arrays import TRAIN_AND_TEST, Arrays, Labels, Pixels, clean_classes, stratified
-from benchmark.errors import BadInput, DamagedFile, IncompletePlugin, StaleOutput
+from benchmark.errors import BadInput, DamagedFile, IncompletePlugin, StaleOutput, fault_of
 from benchmark.files import digest, read_record, replacing, sha256, write_record
 from benchmark.registry import SOURCES
 from benchmark.settings import DatasetSettings
@@ -62,11 +62,7 @@ def prepare(name: str, settings: DatasetSettings) -> Path:
     source raises, and `BadInput` if the subset is larger than the data or leaves a class empty, or if the folder holds
     images from elsewhere that are not the same.
     """
-    arrays = SOURCES.get(settings.source, f"datasets.{name}.source")(name, settings)
-    if not isinstance(arrays, Arrays):
-        accepted = "accepted is a benchmark.data.arrays.Arrays"
-        raise IncompletePlugin(f"data source {settings.source!r} returns {type(arrays).__name__}: {accepted}")
-    arrays = _reduced(name, settings, arrays)
+    arrays = _reduced(name, settings, _read(name, settings))
     folder = paths.dataset(name, fingerprint(name, settings))
     if stored := _intact(folder):
         same = all(np.array_equal(getattr(stored, file), getattr(arrays, file)) for file in FILES)
@@ -84,6 +80,23 @@ def prepare(name: str, settings: DatasetSettings) -> Path:
             np.save(temporary, getattr(arrays, part), allow_pickle=False)
     write_record(folder / PROVENANCE, _new_record(folder, name, settings, arrays))
     return folder
+
+
+def _read(name: str, settings: DatasetSettings) -> Arrays:
+    """Return what a dataset's source reads; raise `BadInput`, naming the dataset, for a fault of a plugin's source."""
+    where, source = f"datasets.{name}", settings.source
+    read = SOURCES.get(source, f"{where}.source")
+    try:
+        arrays = read(name, settings)
+    except (Exception, SystemExit) as error:
+        if not SOURCES.code(source):
+            raise
+        fault = error if isinstance(error, BadInput) else fault_of(error, SOURCES.module(source))
+        raise BadInput(f"{where}: data source {source!r}: {fault}") from error
+    if not isinstance(arrays, Arrays):
+        accepted = "accepted is a benchmark.data.arrays.Arrays"
+        raise IncompletePlugin(f"{where}: data source {source!r} returns {type(arrays).__name__}: {accepted}")
+    return arrays
 
 
 def _name_files(folder: Path, arrays: Arrays) -> None:

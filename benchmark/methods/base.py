@@ -258,8 +258,7 @@ class Method:
     executed_units: ClassVar[dict[str, float]] = {"retain": 3}
 
     def __init__(self, settings: Any, context: Context):
-        self.settings = settings
-        self.context = context
+        self.settings, self.context = settings, context
 
     def prepare(self, model: torch.nn.Module) -> None:
         """Change the starting weights, or look at them, before the first step, without gradient tracking.
@@ -292,9 +291,10 @@ class Method:
         return [Part(index, label[index]) for index in samples[order].split(self.settings.batch_size)]
 
     def gradients(self, model: torch.nn.Module, part: Part, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
-        """Return the gradient of a part's mean cross-entropy in evaluation mode, one tensor for each parameter."""
+        """Return the gradient of a part's mean cross-entropy in evaluation mode by parameter: 0 for frozen ones."""
         model.eval()
-        images = self.context.load(part, generator)
+        images, weights = self.context.load(part, generator), list(model.parameters())
         with torch.enable_grad():
             loss = Output(images, *model(images)).cross_entropy(part.label)
-            return torch.autograd.grad(loss, list(model.parameters()), materialize_grads=True)
+            found = iter(torch.autograd.grad(loss, [w for w in weights if w.requires_grad], materialize_grads=True))
+        return tuple(next(found) if weight.requires_grad else torch.zeros_like(weight) for weight in weights)

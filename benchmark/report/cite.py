@@ -38,11 +38,13 @@ def text(behind: Behind) -> str:
     facts = data(behind)
     if isinstance(facts, dict):
         return "\n".join(_lines(facts))
+    at_best = behind.study is not None and behind.study.report_epoch == "best"
+    note = ["numbers are of the last epoch; tables of the study have those of the best one"] * at_best
     if len(facts) == 1:
-        return "\n".join(_lines(facts[0]))
+        return "\n".join([*note, *_lines(facts[0])])
     common = _common(facts)
     means = {f"mean of {method}": _means(trials) for method, trials in _by_method(behind.runs).items()}
-    lines = [f"{behind.title}: {len(facts)} runs", *_lines(means), "", "all of them", *_lines(common)]
+    lines = [f"{behind.title}: {len(facts)} runs", *note, *_lines(means), "", "all of them", *_lines(common)]
     for run in facts:
         remaining = {topic: _without(value, common.get(topic)) for topic, value in run.items()}
         lines += ["", *_lines({topic: value for topic, value in remaining.items() if value})]

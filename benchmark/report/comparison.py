@@ -119,9 +119,9 @@ class Comparison:
 
     def _origins(self) -> Iterator[str]:
         """Yield how the making of paired runs differs, and what that means."""
-        fields = [field for field in STAMP if _differ(self.pairs, field).any()]
+        fields = [field for field in (*STAMP, "report_epoch") if _differ(self.pairs, field).any()]
         if fields:
-            yield "made differently (A | B)"
+            yield "made or reported differently (A | B)"
         for field in fields:
             differing = self.pairs[_differ(self.pairs, field)]
             yield f"  {field}: {_distinct(differing[f'{field}_first'])} | {_distinct(differing[f'{field}_second'])}"

@@ -16,6 +16,7 @@ from benchmark.results.predictions import check_files
 from benchmark.study.checks import check_batches, check_members, check_prepared
 from benchmark.study.prepare import naming_the_file
 from benchmark.study.study import Study
+from benchmark.workflow.architecture_trial import check_architectures
 from benchmark.workflow.plugin_trial import check_audits, check_plugins
 
 FROM_FILES = ("folder", "parquet")  # sources that need a folder
@@ -27,6 +28,7 @@ def check_needed(study: Study, planned: Mapping[str, int]) -> None:
     check_images(study, [name for name in study.datasets if planned.get(f"prepare_{name}".replace("-", "_"))])
     if planned.get("run"):
         check_plugins(study)
+        check_architectures(study)
         check_files(study)
 
 
@@ -38,6 +40,7 @@ def check_all(study: Study) -> None:
     check_images(study, [name for name, folder in folders.items() if not (folder / store.PROVENANCE).is_file()])
     check_audits(study)
     check_plugins(study)
+    check_architectures(study)
     check_files(study)
     check_chosen(study)
 

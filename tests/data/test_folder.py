@@ -143,11 +143,19 @@ def test_folder_reads_gif_and_tiff_and_names_what_it_skips(image_folder, pixels,
     assert f"2 files are not {{train,test}}/<class>/<image>, such as {', '.join(skipped)}\n" in capsys.readouterr().err
 
 
+def test_a_link_to_an_image_that_is_not_there_is_refused(image_folder):
+    link = image_folder / "train" / "cat" / "moved.png"
+    link.symlink_to("nowhere.png")
+    with pytest.raises(BadInput, match=f"{link}: a link to nowhere.png, which is not there"):
+        folder.read("mine", folder_settings(image_folder))
+
+
 def test_folder_names_the_classes_that_have_no_test_images(image_folder, capsys):
     folder.read("mine", folder_settings(image_folder))
     assert not capsys.readouterr().err
     shutil.rmtree(image_folder / "test" / "cat")
-    assert len(folder.read("mine", folder_settings(image_folder)).classes) == 2
+    arrays = folder.read("mine", folder_settings(image_folder))
+    assert len(arrays.classes) == 2 and arrays.origin["classes without test images"] == ["cat"]
     assert capsys.readouterr().err == f"{image_folder / 'test'}: no images of cat\n"
 
 

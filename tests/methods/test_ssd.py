@@ -45,6 +45,12 @@ def test_importance_is_the_mean_of_the_squared_batch_gradients():
     assert torch.allclose(importance, (first**2 + second**2 + third**2) / 3)
     # Three batches of two are charged a forward pass; five images went forward and back.
     assert (context.meter.paper, context.meter.executed) == (6, 15)
+    # A frozen weight has no importance.
+    model = nn.Sequential(nn.Identity(), Linear(2, 2))
+    model[1].bias.requires_grad_(False)
+    with torch.no_grad():
+        weight, bias = SSD(SSD.Settings(batch_size=2), context).importance(model.eval(), torch.arange(5))
+    assert weight.any() and not bias.any() and bias.shape == (2,)
 
 
 def test_ssd_only_shrinks_weights_and_leaves_batch_statistics_alone(project, shared, original):

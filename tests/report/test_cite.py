@@ -35,6 +35,14 @@ def prepared(prepared, tmp_path_factory) -> Path:
     return project.root
 
 
+def test_show_says_if_tables_have_the_numbers_of_another_epoch(project):
+    note = "numbers are of the last epoch; tables of the study have those of the best one"
+    for settings, told in (({}, False), ({"report_epoch": "best"}, True)):
+        project.study(SMALL, settings)
+        for words in (["tiny", "table2", "salun"], ["tiny", project.name("salun")]):
+            assert (note in call("show", *words, check=True).stdout.splitlines()) == told
+
+
 def show(*words: str):
     return json.loads(call("show", *words, "--format", "json", check=True).stdout)
 

@@ -151,6 +151,12 @@ def test_a_changed_hyperparameter_is_named_and_repeated_runs_are_identical(proje
     assert "no difference: all pairs are identical" in ended.stdout and "10 of them identical" in ended.stdout
 
 
+def test_metrics_of_other_epochs_are_named_as_what_differs(project):
+    project.study(SMALL, {"report_epoch": "best"}, name="best")
+    text = call("compare", "tiny", "best").stdout
+    assert "made or reported differently (A | B)\n  report_epoch: last | best\n" in text and "not recorded" not in text
+
+
 def test_another_machine_is_named_with_what_that_means(project):
     # The same runs, but with FT's learning rate in its name.
     project.study(SMALL, PLANTED, {"tables": {"table2": {"methods": ["ft@lr=0.05", "not"]}}}, name="varied")

@@ -96,7 +96,7 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         "AUC and TPR against Retrain rise with the number of other models that judge a sample: compare within a block",
         f"{NEVER_SEEN}: {unseen}" + ", or, U-LiRA, against held-out ones" * ("u-lira-auc" in shown),
         "ToW: product of 1 − |difference to Retrain| of the accuracies on retain, forget and test data",
-        *(f"{audits.label(audit)}: {audits.meaning(audit)}" for audit in source.study.audits),
+        *(f"{audits.label(audit)}: {meaning}" for audit in source.study.audits if (meaning := audits.meaning(audit))),
         audits.refused(trials, source.study.hold_out),
         f"Not shown, because too few samples are forgotten: {omitted}" if omitted else "",
         "A dash in the first row: too few trials to attack half of them" if undefined else "",
