@@ -86,7 +86,6 @@ CHANGES = [
         "there is no folder nowhere",
     ),
     (dataset("mine", source="folder", path="."), "datasets.mine.path", ". has no folder 'train'"),
-    (table2(methods=["ft@lr=0.02", "ft@lr=2e-2"]), "tables.table2.methods: 'ft@lr=2e-2'", "same runs as 'ft@lr=0.02'"),
     (dataset("mine", source="parquet", path="."), "datasets.mine.train", "matches 'train-*.parquet'"),
     (dataset(train="t**.parquet"), "datasets.digits.train: 't**.parquet'", "as a folder alone"),
     (dataset("mine", source="parquet"), "datasets.mine.path", "is missing: source 'parquet' needs"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -59,12 +60,17 @@ def _row(study: Study, run: Run, cell: Cell, best: dict[tuple[Cell, str], int]) 
         **{key: float(reported[key]) for key in COSTS},
         "wall_seconds": content["wall_seconds"],
         "peak_memory_mb": content["peak_memory_mb"],
-        **{f"setting_{key}": value for key, value in content["slice"]["settings"].items()},
+        **{f"setting_{key}": _plain(value) for key, value in content["slice"]["settings"].items()},
         **content["stamp"],
         "started_from": (content.get("started_from") or "")[:16],
-        "weights": content["sha256"].get(MODEL, "")[:16],
+        "weights": content["sha256"].get(MODEL, "")[:16] * run.name.is_original,  # others' are kept or not
         "fingerprint": content["fingerprint"],
     }
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting as one value: a plugin's list or mapping as JSON, which can be compared and looked up."""
+    return json.dumps(value) if isinstance(value, list | dict) else value
 
 
 def from_samples(study: Study, run: Run, cell: Cell) -> dict[str, float]:

@@ -47,19 +47,9 @@ def check_output(study: PlannedStudy, name: str) -> None:
         raise BadInput(f"{reason}: accepted are all {study.trials} of the study")
     try:
         study.runs_of(name)
-        _check_methods(study, where, output)
     except BadInput as error:
         has_place = str(error).startswith(study.file)  # as of a list that the study names elsewhere
         raise BadInput(str(error) if has_place else f"{where}: {error}") from None
-
-
-def _check_methods(study: PlannedStudy, where: str, output: OutputSettings) -> None:
-    """Refuse a method that has the same runs as another one in every cell: it would count twice."""
-    by_runs: dict[tuple[RunName, ...], str] = {}
-    for method in output.methods:
-        runs = tuple(study.run_name(cell, method, 0) for cell in output.parsed_cells)
-        if runs and (other := by_runs.setdefault(runs, method)) != method:
-            raise BadInput(f"{where}.methods: {method!r} has the same runs as {other!r}: accepted is one of them")
 
 
 def _check_scored(study: PlannedStudy, where: str, output: OutputSettings, features: bool) -> None:

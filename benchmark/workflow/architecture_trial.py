@@ -78,9 +78,10 @@ def _try(arch: str, classes: int, shape: Shape, negates: bool) -> None:
             f"features of shape {tuple(trained_features.shape)} in training and {tuple(features.shape)} in evaluation"
         )
         raise IncompletePlugin(f"{where} gives {given} mode: accepted are the same")
-    negated = [model.get_parameter(name) for name in model.negated] if negates else []
-    gradients = torch.autograd.grad(logits.square().sum(), [w for w in negated if w.requires_grad], allow_unused=True)
-    if negated and all(gradient is None for gradient in gradients):
+    negated = [weights for weights in map(model.get_parameter, model.negated) if negates and weights.requires_grad]
+    if negated and not any(
+        gradient is not None for gradient in torch.autograd.grad(logits.square().sum(), negated, allow_unused=True)
+    ):
         accepted = "accepted are the first layer's weights, as in Classifier(..., negated=(2,))"
         raise IncompletePlugin(f"{where}: NoT negates {', '.join(model.negated)}, which has no effect: {accepted}")
 

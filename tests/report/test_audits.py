@@ -20,7 +20,7 @@ from benchmark.report.tables import audit_table
 from benchmark.study.study import Study
 from benchmark.workflow.plugin_trial import check_audits, made_up_samples
 from tests.pool import run_folder, split_file
-from tests.report.conftest import TRAIN, Drawn, at_gap, below, changed, make_study, plot, source, write_run
+from tests.report.conftest import TRAIN, Drawn, altered, at_gap, below, changed, make_study, plot, source, write_run
 
 CELL = "digits/convnet/random-50"
 METHODS = ["original", "ft", "neggrad-plus", "coun"]
@@ -234,6 +234,12 @@ def test_metrics_are_judged_by_how_well_they_rank_methods(study):
     assert data.loc["tug-of-war", "tau_average-gap"] == data.loc["average-gap", "tau_tug-of-war"] == 1
     assert table.row("ToW")[-1] == "1.00" and table.row("Average gap")[-1] == "—"
     assert "KLoM" in table.caption and not any(row[0].startswith("KLoM") for row in table.rows)
+
+
+def test_runs_that_are_listed_under_two_names_count_once(study):
+    lr = study.settings_of(Cell.parse(CELL), "ft")["lr"]
+    twice = altered("metrics", methods=[*METHODS, f"ft@lr={lr}", f"ft@lr={lr:e}"])
+    assert Drawn(twice, "metrics").data.equals(Drawn(study, "metrics").data)
 
 
 def test_a_panel_gives_the_correlation_of_rankings_and_marks_a_perfect_unlearner(study):

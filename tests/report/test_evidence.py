@@ -1,5 +1,6 @@
 """The tables of claims, verdicts, tuning, power and effort."""
 
+import json
 import shutil
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import yaml
 
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
+from benchmark.files import write_json
 from benchmark.metrics.bootstrap import trials_needed
 from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from benchmark.names import DIVERGED, Cell
@@ -116,6 +118,16 @@ def test_gathered_results_have_the_same_limit_of_collapse_as_the_runs(study):
     # All trials start from one Original, whose retain accuracy is 100.
     limits = {("digits", "convnet", trial): 100 - COLLAPSE for trial in range(3)}
     assert frames.gathered(study).collapse_limits == frames.of_study(study).collapse_limits == limits
+
+
+def test_a_setting_that_is_a_list_or_a_mapping_is_gathered_as_json(study, copied):
+    file = run_folder(study, f"{RANDOM}/ft/trial-0") / paths.RUN
+    record = json.loads(file.read_text())
+    record["slice"]["settings"] |= {"pair": [1, 2], "map": {"a": 1}}
+    write_json(file, record)
+    collect(study)
+    row = frames.gathered(study).metrics.query("method == 'ft' and trial == 0").iloc[0]
+    assert (row["setting_pair"], row["setting_map"], row["setting_lr"]) == ("[1, 2]", '{"a": 1}', 0.1)
 
 
 def test_a_trial_with_an_original_of_its_own_has_its_own_limit_of_collapse(study, copied):

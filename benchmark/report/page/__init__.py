@@ -15,6 +15,7 @@ from benchmark.metrics.samples import METRICS
 from benchmark.report import html
 from benchmark.report.page import claim_cards, compare, curves, maps, origins, table
 from benchmark.report.style import use
+from benchmark.report.tabular import remake
 from benchmark.report.templates import template
 from benchmark.results import frames
 from benchmark.study.study import Study
@@ -47,8 +48,7 @@ def draw_page(study: Study, partial: bool = False, images: bool = True) -> Path:
         metrics=METRICS,
         table=table.build(results, cells),
         claims=claim_cards.build(study, partial),
-        origins=origins.build(results, cells)
-        | ({} if images else {"remake": f"python -m benchmark page {study.name} --without-images"}),
+        origins=origins.build(results, cells) | {"remake": _command(study, partial, images)},
         drawn={
             "curves": curves.build(results, cells),
             "compared": compare.build(results, cells),
@@ -61,6 +61,12 @@ def draw_page(study: Study, partial: bool = False, images: bool = True) -> Path:
     path = paths.page(study.name, partial, images)
     files.write_text(path, page.rstrip())
     return path
+
+
+def _command(study: Study, partial: bool, images: bool) -> str:
+    """Return the command that makes the page: the workflow, if it is the page of all results."""
+    options = " --partial" * partial + " --without-images" * (not images)
+    return f"python -m benchmark page {study.name}{options}" if options else remake(study.name, "page")
 
 
 def joined(parts: Iterable[Path]) -> str:

@@ -62,7 +62,6 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
         "code": facts.code(results.codes),
         "outputs": outputs,
         "cells": [{"label": cell_label(cell), "methods": list(_methods(results, cell))} for cell in cells],
-        "remake": remake(study.name, "page"),
     }
 
 

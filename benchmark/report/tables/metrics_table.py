@@ -24,7 +24,7 @@ SHOWN = {
 
 def build(source: Source) -> Table:
     """Return the table: one block per cell, one row per metric with enough trials; the ``.csv`` has all taus."""
-    methods = [method for method in source.compared if not is_control(method)]
+    methods = _methods(source)
     trials = audits.by_trial(source, [ORIGINAL, *methods])
     data = _numbers(trials) if len(trials) else pd.DataFrame(columns=[*CELL_KEYS, "audit"])
     columns = [Column("Metric", heads=True), *(column for column, _ in SHOWN.values())]
@@ -43,6 +43,15 @@ def build(source: Source) -> Table:
         *facts.made(source.study, source.results.metrics),
     ]
     return source.table(columns, source.blocks(data, _rows), notes, data)
+
+
+def _methods(source: Source) -> list[str]:
+    """Return the listed methods that forget; of two names for the same runs, which would count twice, the first."""
+    by_runs: dict[tuple[str, ...], str] = {}
+    for method in source.compared:
+        if not is_control(method):
+            by_runs.setdefault(tuple(source.run_method(cell, method) for cell in source.cells), method)
+    return list(by_runs.values())
 
 
 def _numbers(trials: pd.DataFrame) -> pd.DataFrame:

@@ -96,6 +96,7 @@ def test_what_only_some_runs_record_is_not_shared_by_all(filled, copied, monkeyp
     monkeypatch.delitem(STAMP, "torch")
     write_run(filled, f"{RANDOM}/ft/trial-1")
     text = drawn(filled, partial=True)
+    assert f"This page was made by <code>python -m benchmark page {filled.name} --partial</code>" in text
     for column in ("Archive vouched for by the study", "PyTorch"):
         assert f'<th scope="col">{column}</th>' in text and f"<dt>{column}</dt>" not in text
     assert ">2.7.0</td>" in text and ">sha256:12ab</td>" in text
