@@ -53,41 +53,48 @@ def _try(arch: str, classes: int, shape: Shape, negates: bool) -> None:
 
     from benchmark.models import build
 
-    where = f"architecture {arch!r}"
+    where, models = f"architecture {arch!r}", []
     with torch.device("meta"), torch.no_grad():  # where the computation is counted
-        _check_shapes(where, build(arch, classes, shape).eval()(torch.zeros(2, *shape)), classes)
-    models: list[Classifier] = []
+        _, logits = build(arch, classes, shape).eval()(torch.zeros(2, *shape))
+    _check_shape(where, logits, classes)
     with torch.random.fork_rng(devices=[]):
         for _ in range(2):
             torch.manual_seed(0)
             models.append(build(arch, classes, shape))
-        weights = zip(*(model.state_dict().values() for model in models), strict=True)
-        if not all(torch.equal(first, second) for first, second in weights):
-            accepted = "accepted are weights that torch's generator draws"
-            raise IncompletePlugin(f"{where} has other weights with the same seed: {accepted}")
-        model, images = models[0], torch.randn(2, *shape)
-        with torch.no_grad():
-            features, logits = model.eval()(images)
-            if not torch.equal(logits, model(images)[1]):
-                accepted = "accepted is dropout, for example, that depends on the model's mode"
-                raise IncompletePlugin(f"{where} gives other logits for the same images in evaluation mode: {accepted}")
-        trained_features, logits = model.train()(images)
-    _check_shapes(where, (trained_features, logits), classes)
-    if trained_features.shape != features.shape:
-        given = (
-            f"features of shape {tuple(trained_features.shape)} in training and {tuple(features.shape)} in evaluation"
-        )
-        raise IncompletePlugin(f"{where} gives {given} mode: accepted are the same")
+        images = torch.randn(2, *shape)
+        _check_repeated(where, models, images)
+        _check_training(where, models[0], images, classes, negates)
+
+
+def _check_repeated(where: str, models: list[Classifier], images: torch.Tensor) -> None:
+    """Raise `IncompletePlugin` if two models of one seed differ, or two evaluations of one of them."""
+    import torch
+
+    weights = zip(*(model.state_dict().values() for model in models), strict=True)
+    if not all(torch.equal(first, second) for first, second in weights):
+        accepted = "accepted are weights that torch's generator draws"
+        raise IncompletePlugin(f"{where} has other weights with the same seed: {accepted}")
+    model = models[0].eval()
+    with torch.no_grad():
+        if not torch.equal(model(images)[1], model(images)[1]):
+            accepted = "accepted is dropout, for example, that depends on the model's mode"
+            raise IncompletePlugin(f"{where} gives other logits for the same images in evaluation mode: {accepted}")
+
+
+def _check_training(where: str, model: Classifier, images: torch.Tensor, classes: int, negates: bool) -> None:
+    """Raise `IncompletePlugin` if logits have another shape in training, or depend on nothing that NoT negates."""
+    import torch
+
+    _, logits = model.train()(images)
+    _check_shape(where, logits, classes)
     negated = [weights for weights in map(model.get_parameter, model.negated) if negates and weights.requires_grad]
-    if negated and not any(
-        gradient is not None for gradient in torch.autograd.grad(logits.square().sum(), negated, allow_unused=True)
-    ):
+    gradients = torch.autograd.grad(logits.square().sum(), negated, allow_unused=True) if negated else ()
+    if negated and all(gradient is None for gradient in gradients):
         accepted = "accepted are the first layer's weights, as in Classifier(..., negated=(2,))"
         raise IncompletePlugin(f"{where}: NoT negates {', '.join(model.negated)}, which has no effect: {accepted}")
 
 
-def _check_shapes(where: str, outputs: tuple[torch.Tensor, torch.Tensor], classes: int) -> None:
-    logits = outputs[1]
+def _check_shape(where: str, logits: torch.Tensor, classes: int) -> None:
     if tuple(logits.shape) != (2, classes):
         given = f"logits of shape {tuple(logits.shape)} for 2 images and {classes} classes"
         raise IncompletePlugin(f"{where} gives {given}: accepted is {(2, classes)}")
