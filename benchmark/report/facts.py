@@ -165,7 +165,7 @@ def _apart(study: Study, metrics: pd.DataFrame) -> str:
         return "Within a trial, not all methods started from the same Original"
     if "weights" not in metrics:  # gathered by an earlier version
         return ""
-    shown = metrics[metrics["method"] == ORIGINAL].groupby(keys)["weights"].agg(set)
+    shown = metrics[(metrics["method"] == ORIGINAL) & (metrics["weights"] != "")].groupby(keys)["weights"].agg(set)
     others = sum(weights != shown[key] for key, weights in started.items() if key in shown)
     trials = f"in {number_of(others, 'trial')} " * ("trial" in keys)
     return f"Methods started {trials}from another Original than the one shown" if others else ""

@@ -162,6 +162,7 @@ def test_the_caption_says_if_methods_started_from_another_original_than_is_shown
     again = runs.assign(weights=["b", ""])
     assert facts._apart(study, again) == f"Methods started {named}from another Original than the one shown"
     assert not facts._apart(study, again.query("method == 'ft'"))  # which one they started from is not seen
+    assert not facts._apart(study, runs.assign(weights=""))  # its record has no digest of weights
     assert not facts._apart(study, again.drop(columns="weights"))  # as an earlier version gathered them
 
 
