@@ -135,11 +135,10 @@ class Gathered(Results):
     @cached_property
     def collapse_limits(self) -> dict[TrialKey, float]:
         """The retain accuracy, in per cent, below which runs have collapsed, where the study trains an Original."""
-        history = gathered_frame(self.study.name, "history")
-        last = history[history["method"] == ORIGINAL].groupby(["dataset", "arch", "trial"])["ra"].last()
-        originals = {key: run.name for key, run in self.study.originals_of(self.runs).items()}
-        by_name = {key: (name.dataset, name.arch, name.trial) for key, name in originals.items()}
-        return {key: float(last[name]) - measured.COLLAPSE for key, name in by_name.items() if name in last.index}
+        history = gathered_frame(self.study.name, "history").drop_duplicates(RUN_KEYS, keep="last")
+        last = {RunName.of_row(*row): ra for *row, ra in history[[*RUN_KEYS, "ra"]].itertuples(index=False)}
+        originals = self.study.originals_of(self.runs).items()
+        return {trial: float(last[run.name]) - measured.COLLAPSE for trial, run in originals if run.name in last}
 
     def _frame(self, name: str) -> pd.DataFrame:
         """Return the rows of a gathered file that belong to these runs."""

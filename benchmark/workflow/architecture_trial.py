@@ -77,7 +77,7 @@ def _check_repeated(where: str, models: list[Classifier], images: torch.Tensor) 
     model = models[0].eval()
     with torch.no_grad():
         if not torch.equal(model(images)[1], model(images)[1]):
-            accepted = "accepted is dropout, for example, that depends on the model's mode"
+            accepted = "accepted are layers that follow the model's mode, such as torch.nn.Dropout"
             raise IncompletePlugin(f"{where} gives other logits for the same images in evaluation mode: {accepted}")
 
 
