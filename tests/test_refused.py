@@ -116,6 +116,16 @@ CHANGES = [
         f"run '{CELL}/",
         "50: accepted is at most the 49 retain",  # 5.5 are forgotten, rounded half up
     ),
+    (
+        dataset(subset=20) | hyper("*", unlearning={"batch_size": 8}) | table2(cells=["digits/convnet/random-2"]),
+        "scenario 'random-2'",
+        "forgets no image of digits: accepted is a share of the 20 training images that rounds to one or more",
+    ),
+    (
+        dataset(subset=60) | hyper("*", unlearning={"batch_size": 8}) | stages("digits/convnet/sequential-2x1"),
+        "scenario 'sequential-2x1'",  # the first stage forgets 0.6 of an image, both together 1.2
+        "forgets no image of digits",
+    ),
     (hyper("*", training={"batch_size": 161}), "run 'digits/convnet/original/trial-0'", "batch_size: 161"),
     (table2(methods=["coun@cl_transform=CHJN"]), f"run '{CELL}/coun@cl_transform=CHJN/", "'CHJN': accepted for grey"),
     (dataset(size=30) | table2(cells=["digits/vit/random-10"]), "digits/vit/random-10", "30x30"),

@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from benchmark.errors import number_of
 from benchmark.metrics.samplewise import battery
 from benchmark.names import CELL_KEYS, Cell, is_control
 from benchmark.registry import OWN_AUDITS
@@ -86,7 +87,7 @@ def refused(trials: pd.DataFrame, hold_out: int) -> str:
         name = _family(str(audit))
         requirements.setdefault(label(str(audit)) if name in shown else name, f"needs {requirement}")
     needs = ", ".join(f"{name} ({need})" for name, need in requirements.items())
-    return f"Not shown, because {count} trial{'s' * (count > 1)} cannot tell: {needs}" if needs else ""
+    return f"Not shown, because {number_of(count, 'trial')} cannot tell: {needs}" if needs else ""
 
 
 def _family(audit: str) -> str:

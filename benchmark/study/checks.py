@@ -126,7 +126,7 @@ def _check_channels(study: PlannedStudy, dataset: str, channels: int) -> None:
     if (count := len(study.datasets[dataset].augmentation.mean)) != channels:
         where = f"{study.file}: datasets.{dataset}.augmentation.mean"
         accepted = f"accepted {'is 1 number' if channels == 1 else f'are {channels} numbers'}, for mean and for std"
-        raise BadInput(f"{where}: {count} for images of {channels} channel{'s' * (channels > 1)}: {accepted}")
+        raise BadInput(f"{where}: {count} for images of {number_of(channels, 'channel')}: {accepted}")
     for run in study.runs() if channels == 1 else ():
         transform = getattr(run.settings, "cl_transform", "")
         if run.name.dataset == dataset and {*"JG"} & {*transform}:
@@ -159,7 +159,7 @@ def check_batches(study: PlannedStudy, dataset: str, train: int) -> None:
 
 
 def _retained(study: PlannedStudy, dataset: str, scenario_name: str, train: int) -> int:
-    """Return how many of ``train`` images a scenario retains at most; raise `BadInput` for a list of all of them."""
+    """Return how many of ``train`` images a scenario retains at most; raise `BadInput` if it forgets none or all."""
     held_out = share(train, study.hold_out)
     if not scenario_name:
         return train - held_out
@@ -170,7 +170,11 @@ def _retained(study: PlannedStudy, dataset: str, scenario_name: str, train: int)
             where = f"{study.file}: lists.{scenario.list_name}"
             raise BadInput(f"{where}: {file[0]} lists all {train} training images, so that nothing is retained")
         return train - max(listed, held_out)  # those held out may be on the list
-    return train - held_out - share(train, scenario.percent * scenario.stages)
+    removed = [share(train, scenario.percent * stage) for stage in range(scenario.stages + 1)]
+    if scenario.percent and len({*removed}) < len(removed):
+        accepted = f"accepted is a share of the {number_of(train, 'training image')} that rounds to one or more"
+        raise BadInput(f"{study.file}: scenario {scenario_name!r} forgets no image of {dataset}: {accepted}")
+    return train - held_out - removed[-1]
 
 
 def _check_hold_out(study: PlannedStudy) -> None:
