@@ -20,7 +20,7 @@ from torch.nn import functional
 
 BITS = 16  # random bits a value: probabilities of dropout are rounded to multiples of 1/65536
 # Longest rows of an output, in pixels, for which a product is faster: with any number of channels, and with many.
-SHORT, LONGER, MANY = 2, 4, 512
+SHORT, LONGER, MANY = 2, 4, 256
 
 
 def is_small(width: int, channels: int) -> bool:
