@@ -37,7 +37,7 @@ def build(results: Results) -> Iterator[tuple[Cell, dict[str, Any]]]:
         reference = runs[runs["method"] == RETRAIN].set_index("trial")
         names = [name for name in in_order(runs["method"].unique()) if name != RETRAIN]
         methods = [_method(name, runs[runs["method"] == name], reference, audits) for name in names]
-        methods = [method | appearance(str(method["name"]), names) for method in methods if method["trials"]]
+        methods = [appearance(str(method["name"]), names) | method for method in methods if method["trials"]]
         if any(method["name"] != ORIGINAL for method in methods):
             entry = {"study": results.study.name, "name": str(cell), "label": cell_label(cell), "methods": methods}
             yield cell, entry

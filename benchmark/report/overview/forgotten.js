@@ -42,7 +42,7 @@ async function pictures() {
 
 function predicted(facts, position) {
   const truth = facts.labels[position], retrain = facts.predictions.find(({ name }) => name === "retrain").trials;
-  const on = new Set(["retrain", ...shown().map(({ name }) => name)]);
+  const on = new Set(["retrain", ...shownOf(cell().methods, $("chosen")).map(({ name }) => name)]);
   const heads = ["Method", ...facts.trials.map((trial) => `Trial ${trial}`)].map((text) => make("th", { scope: "col" }, text));
   const rows = facts.predictions.filter(({ name }) => on.has(name)).map(({ label: name, trials }) => make("tr", {}, make("th", { scope: "row" }, name), ...facts.trials.map((trial, row) => {
     const outputs = trials[trial];
@@ -66,15 +66,15 @@ function begin() {
     change($(`weight-${keys[0]}`));
   });
   groups();
-  $("results").addEventListener("change", () => { groups(); chips(); pictures(); });
+  $("results").addEventListener("change", () => { groups(); boxes(); pictures(); });
   $("group").addEventListener("change", () => { $("one").value = ""; pictures(); });
-  $("chosen").addEventListener("change", () => { chips(); pictures(); });
+  $("chosen").addEventListener("change", () => { boxes(); pictures(); });
   $("one").addEventListener("change", pictures);
   for (const control of [$("results"), $("chosen"), ...keys.map((key) => $(`weight-${key}`))]) control.addEventListener("change", rank);
   for (const key of keys) $(`weight-${key}`).addEventListener("input", rank);
-  dark.addEventListener("change", () => { chips(); rank(); });
+  dark.addEventListener("change", () => { boxes(); rank(); });
   addressed();
-  chips();
+  boxes();
   rank();
   pictures().then(() => { document.documentElement.dataset.ready = "yes"; });
 }

@@ -6,7 +6,6 @@ const called = ({ study, name }) => `${study}/${name}`; // in the address: it ou
 const cell = () => data.cells.find((one) => called(one) === $("results").value);
 const weights = () => Object.fromEntries(keys.map((key) => [key, Number($(`weight-${key}`).value)]));
 const number = (value, digits = 2) => (value === null || Number.isNaN(value) ? "–" : fixed(value, digits).replace("-", "−"));
-const change = (control) => control.dispatchEvent(new Event("change", { bubbles: true }));
 
 // A method's gaps over its trials, perhaps without the one of a number, with its attack and its cost.
 function readings(method, without = null) {
@@ -29,13 +28,11 @@ function ranksOf(methods, scoreOf) {
 }
 
 const equal = Object.fromEntries(data.criteria.map(({ key, weight }) => [key, weight]));
-const hidden = () => cell().methods.filter((method) => method.hidden).map(({ name }) => name);
-// The hidden control holds the methods that differ from what is usual: hidden ones, or shown ones that are hidden at first.
-const toggled = () => $("chosen").value.split(" ").filter(Boolean);
-const shown = () => cell().methods.filter(({ name }) => hidden().includes(name) === toggled().includes(name));
+const swatch = ({ colour }) => make("span", { class: "swatch", style: `background: ${visible(colour)}` });
+const boxes = () => chips($("methods"), $("chosen"), cell().methods, swatch);
 
 function ranked() {
-  const methods = shown(), by = weights();
+  const methods = shownOf(cell().methods, $("chosen")), by = weights();
   const now = ranksOf(methods, (method) => score(readings(method), by));
   const usual = ranksOf(methods, (method) => score(readings(method), equal));
   const all = [...new Set(methods.flatMap((method) => method.trials))];
@@ -58,9 +55,8 @@ function table(rows) {
   body.replaceChildren(...rows.map((row) => {
     const { method, values, among } = row, ends = among.filter((one) => one !== null);
     const range = ends.length ? (Math.min(...ends) === Math.max(...ends) ? String(ends[0]) : `${Math.min(...ends)} to ${Math.max(...ends)}`) : "–";
-    const swatch = make("span", { class: "swatch", style: `background: ${visible(method.colour)}` });
     return make("tr", { "data-method": method.name }, make("td", {}, String(row.rank ?? "–")),
-      make("th", { scope: "row", class: "text" }, swatch, method.label + (method.collapsed ? "†" : "") + (method.diverged ? " (diverged)" : "")), make("td", {}, number(row.score)),
+      make("th", { scope: "row", class: "text" }, swatch(method), method.label + (method.collapsed ? "†" : "") + (method.diverged ? " (diverged)" : "")), make("td", {}, number(row.score)),
       ...keys.map((key) => make("td", {}, number(values[key], key === "cost" ? 0 : 2))), make("td", {}, range), moved(row));
   }));
   for (const row of body.rows) { // from where it was to where it is
@@ -93,25 +89,6 @@ function bump(rows) {
   const heads = by.map(([text], at) => make("text", { x: x(at), y: 14, "text-anchor": "middle" }, text));
   const said = `Ranks by your weights: ${rows.map(({ method }) => method.label).join(", ")}.`;
   $("bump").replaceChildren(make("svg", { viewBox: `0 0 ${x(by.length - 1) + 70} ${height}`, role: "img", "aria-label": said }, ...heads, ...lines));
-}
-
-function chips() {
-  const field = $("methods"), on = new Set(shown().map(({ name }) => name));
-  const focused = [...field.querySelectorAll("input")].indexOf(document.activeElement);
-  field.replaceChildren(field.querySelector("legend"));
-  for (const method of cell().methods) {
-    const box = make("input", { type: "checkbox" });
-    box.checked = on.has(method.name);
-    box.addEventListener("change", (event) => {
-      event.stopPropagation(); // the hidden control says it
-      const names = new Set(toggled());
-      names[names.has(method.name) ? "delete" : "add"](method.name);
-      $("chosen").value = [...names].sort().join(" ");
-      change($("chosen"));
-    });
-    field.append(make("label", {}, box, make("span", { class: "swatch", style: `background: ${visible(method.colour)}` }), method.label));
-  }
-  field.querySelectorAll("input")[focused]?.focus();
 }
 
 function rank() {

@@ -1,27 +1,11 @@
 // The average gap against computation, and the history by epoch.
 
-const hidden = new Set();
-
 const named = (items, name) => items.find((item) => item.name === name);
 const richest = (cells, parts) => cells.reduce((best, cell) => (cell[parts].length > best[parts].length ? cell : best)).name;
 
 function swatch(method) {
   const look = { stroke: visible(method.colour), "stroke-width": 3, "stroke-dasharray": method.dash.join(" ") };
   return make("svg", { width: 26, height: 8, "aria-hidden": "true" }, make("line", { x1: 0, y1: 4, x2: 26, y2: 4, ...look }));
-}
-
-function chips(cell, redraw) {
-  const field = $("curve-methods");
-  field.replaceChildren(field.querySelector("legend"));
-  for (const method of cell.methods) {
-    const box = make("input", { type: "checkbox" });
-    box.checked = !hidden.has(method.name);
-    box.addEventListener("change", () => {
-      hidden[box.checked ? "delete" : "add"](method.name);
-      redraw();
-    });
-    field.append(make("label", {}, box, swatch(method), method.label));
-  }
 }
 
 const span = (values, log) => {
@@ -46,7 +30,7 @@ function references(methods, levels) {
 // A chart of the shown methods: x and y name their lists, levels are Retrain's, one or by stage, tell describes a point.
 async function chart(box, readout, cell, x, y, levels, label, tell) {
   const log = y === "avg_gap";
-  const methods = cell.methods.filter((method) => !hidden.has(method.name));
+  const methods = shownOf(cell.methods, $("curve-chosen"));
   const kept = methods.map((method) => method.epoch.map((_, at) => at).filter((at) => method[x][at] !== null && method[y][at] !== null && (!log || method[y][at] > 0)));
   const points = methods.flatMap((method, number) => kept[number].map((at) => [method[x][at], method[y][at], method, at]));
   const heights = levels.filter((level) => level !== null);
@@ -96,7 +80,6 @@ function alongLines(key, marked, points) {
 function curves() {
   const { cells } = data.curves;
   options($("curve-cell"), cells, richest(cells, "methods"));
-  for (const cell of cells) for (const method of cell.methods) if (method.variant) hidden.add(method.name);
   let old = [];
   const redraw = oneByOne(async () => {
     old.forEach((drawing) => drawing.clear());
@@ -116,8 +99,8 @@ function curves() {
     savable($("gap-chart"), "average-gap", old[0]);
     savable($("history-chart"), "history", old[1]);
   });
-  const all = () => { chips(named(cells, $("curve-cell").value), redraw); return redraw(); };
-  $("curve-cell").addEventListener("change", all);
+  const all = () => { chips($("curve-methods"), $("curve-chosen"), named(cells, $("curve-cell").value).methods, swatch); return redraw(); };
+  for (const id of ["curve-cell", "curve-chosen"]) $(id).addEventListener("change", all);
   for (const id of ["curve-cost", "curve-metric"]) $(id).addEventListener("change", redraw);
   for (const id of ["gap-chart", "history-chart"]) for (const [name, value] of Object.entries({ tabindex: 0, role: "application" })) $(id).setAttribute(name, value);
   return all;

@@ -50,14 +50,14 @@ def _cell(results: Results, cell: Cell) -> dict[str, Any]:
 
 
 def appearance(name: str, names: list[str]) -> dict[str, Any]:
-    """Return a method's label, colour and dashes; a ``variant`` of a method in ``names`` is hidden at first."""
+    """Return a method's label, colour and dashes; a variant of a method in ``names`` is ``hidden`` at first."""
     method = MethodName.parse(name)
     return {
         "name": name,
         "label": method_label(name),
         "colour": method_colour(name),
         "dash": [round(LINE_WIDTH * part) for part in dashes(name, names)],
-        "variant": bool(method.settings) and method.head in names,
+        "hidden": bool(method.settings) and method.head in names,
     }
 
 

@@ -22,6 +22,33 @@ function options(select, items, usual) {
   if (select.selectedIndex === -1) select.value = usual;
 }
 
+// The methods that are shown. The hidden control, which the address keeps, names those that differ from what is usual:
+// methods that are not shown, or shown though they are hidden at first.
+const toggled = (control) => control.value.split(" ").filter(Boolean);
+const shownOf = (methods, control) => methods.filter(({ name, hidden }) => hidden === toggled(control).includes(name));
+
+// Fill a field with a box for each method, checked where it is shown; swatch makes the sample of its colour.
+function chips(field, control, methods, swatch) {
+  const on = shownOf(methods, control);
+  const focused = [...field.querySelectorAll("input")].indexOf(document.activeElement);
+  field.replaceChildren(field.querySelector("legend"));
+  for (const method of methods) {
+    const box = make("input", { type: "checkbox" });
+    box.checked = on.includes(method);
+    box.addEventListener("change", (event) => {
+      event.stopPropagation(); // the hidden control says it
+      const names = new Set(toggled(control));
+      names[names.has(method.name) ? "delete" : "add"](method.name);
+      control.value = [...names].sort().join(" ");
+      change(control);
+    });
+    field.append(make("label", {}, box, swatch(method), method.label));
+  }
+  field.querySelectorAll("input")[focused]?.focus();
+}
+
+const change = (control) => control.dispatchEvent(new Event("change", { bubbles: true }));
+
 // The image of a sprite, once it can be drawn; null where there is no sprite.
 async function decoded(sprite) {
   if (!sprite) return null;

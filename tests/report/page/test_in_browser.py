@@ -106,6 +106,21 @@ def test_the_address_holds_the_view_and_its_rows_can_be_saved(open_tab) -> None:
     assert tab.evaluate("location.hash") == "#scenario=random-10&curve-metric=ta"
 
 
+def test_the_address_holds_which_methods_are_drawn(open_tab) -> None:
+    def unchecked(tab) -> list[str]:
+        return list(tab.locator("#curve-methods label:not(:has(:checked))").all_text_contents())
+
+    plain, tab = open_tab(), open_tab("curve-methods=ft")
+    hidden = unchecked(plain)
+    assert "FT" not in hidden and sorted(unchecked(tab)) == sorted([*hidden, "FT"])
+    tab.click("#curve-methods label:text-is('CoUn')")
+    assert tab.evaluate("location.hash") == "#curve-methods=coun+ft"
+    assert tab.evaluate("document.activeElement.closest('label').textContent") == "CoUn"
+    for label in ("FT", "CoUn"):
+        tab.click(f"#curve-methods label:text-is('{label}')")
+    assert tab.evaluate("location.hash") == "" and unchecked(tab) == hidden
+
+
 def test_the_chart_shows_any_column_against_any_other_and_can_be_saved(open_tab) -> None:
     tab = open_tab("trade-x=ua&trade-y=avg_gap&trade-cell=digits%2Fconvnet%2Frandom-10")
     tab.focus("#trade-chart")
