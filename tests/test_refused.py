@@ -124,7 +124,7 @@ CHANGES = [
     (
         dataset(subset=60) | hyper("*", unlearning={"batch_size": 8}) | stages("digits/convnet/sequential-2x1"),
         "scenario 'sequential-2x1'",  # the first stage forgets 0.6 of an image, both together 1.2
-        "forgets no image of digits",
+        "forgets no image of digits at some stage",
     ),
     (hyper("*", training={"batch_size": 161}), "run 'digits/convnet/original/trial-0'", "batch_size: 161"),
     (table2(methods=["coun@cl_transform=CHJN"]), f"run '{CELL}/coun@cl_transform=CHJN/", "'CHJN': accepted for grey"),

@@ -172,8 +172,9 @@ def _retained(study: PlannedStudy, dataset: str, scenario_name: str, train: int)
         return train - max(listed, held_out)  # those held out may be on the list
     removed = [share(train, scenario.percent * stage) for stage in range(scenario.stages + 1)]
     if scenario.percent and len({*removed}) < len(removed):
+        at_stage = " at some stage" * (scenario.stages > 1)
         accepted = f"accepted is a share of the {number_of(train, 'training image')} that rounds to one or more"
-        raise BadInput(f"{study.file}: scenario {scenario_name!r} forgets no image of {dataset}: {accepted}")
+        raise BadInput(f"{study.file}: scenario {scenario_name!r} forgets no image of {dataset}{at_stage}: {accepted}")
     return train - held_out - removed[-1]
 
 

@@ -42,7 +42,7 @@ async function pictures() {
 
 function predicted(facts, position) {
   const truth = facts.labels[position], retrain = facts.predictions.find(({ name }) => name === "retrain").trials;
-  const on = new Set(["retrain", ...shownOf(cell().methods, $("chosen")).map(({ name }) => name)]);
+  const on = new Set(["retrain", ...shown().map(({ name }) => name)]);
   const heads = ["Method", ...facts.trials.map((trial) => `Trial ${trial}`)].map((text) => make("th", { scope: "col" }, text));
   const rows = facts.predictions.filter(({ name }) => on.has(name)).map(({ label: name, trials }) => make("tr", {}, make("th", { scope: "row" }, name), ...facts.trials.map((trial, row) => {
     const outputs = trials[trial];

@@ -29,10 +29,11 @@ function ranksOf(methods, scoreOf) {
 
 const equal = Object.fromEntries(data.criteria.map(({ key, weight }) => [key, weight]));
 const swatch = ({ colour }) => make("span", { class: "swatch", style: `background: ${visible(colour)}` });
+const shown = () => shownOf(cell().methods, $("chosen"));
 const boxes = () => chips($("methods"), $("chosen"), cell().methods, swatch);
 
 function ranked() {
-  const methods = shownOf(cell().methods, $("chosen")), by = weights();
+  const methods = shown(), by = weights();
   const now = ranksOf(methods, (method) => score(readings(method), by));
   const usual = ranksOf(methods, (method) => score(readings(method), equal));
   const all = [...new Set(methods.flatMap((method) => method.trials))];

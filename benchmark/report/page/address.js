@@ -23,5 +23,5 @@ function set(control, value, usual) {
   const before = control.value;
   control.value = value;
   if (control.selectedIndex === -1) control.value = usual; // such as a method that the study no longer has
-  if (control.value !== before) control.dispatchEvent(new Event("change", { bubbles: true }));
+  if (control.value !== before) change(control);
 }

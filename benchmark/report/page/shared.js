@@ -14,6 +14,9 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// Tell the listeners of a control that its value was set.
+const change = (control) => control.dispatchEvent(new Event("change", { bubbles: true }));
+
 // Fill a list with items' labels, their names as its values; keep what was chosen where that is still there.
 function options(select, items, usual) {
   const before = select.value;
@@ -46,8 +49,6 @@ function chips(field, control, methods, swatch) {
   }
   field.querySelectorAll("input")[focused]?.focus();
 }
-
-const change = (control) => control.dispatchEvent(new Event("change", { bubbles: true }));
 
 // The image of a sprite, once it can be drawn; null where there is no sprite.
 async function decoded(sprite) {

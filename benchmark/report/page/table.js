@@ -8,7 +8,7 @@ function sortable(table, control) {
   heads(table).forEach((head) => head.querySelector("button").addEventListener("click", () => {
     const { key } = head.dataset;
     control.value = { [key]: `-${key}`, [`-${key}`]: "" }[control.value] ?? key;
-    control.dispatchEvent(new Event("change", { bubbles: true }));
+    change(control);
   }));
   control.addEventListener("change", () => {
     const descending = control.value.startsWith("-");
@@ -39,7 +39,7 @@ function filterable(form, table) {
     $("count").textContent = shown === rows.length ? `${shown} rows` : `${shown} of ${rows.length} rows`;
   };
   form.addEventListener("change", apply);
-  form.addEventListener("reset", () => setTimeout(() => form.dispatchEvent(new Event("change", { bubbles: true }))));
+  form.addEventListener("reset", () => setTimeout(() => change(form)));
   form.addEventListener("submit", (event) => event.preventDefault());
   apply();
 }
