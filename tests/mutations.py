@@ -146,8 +146,8 @@ MUTATIONS = [
     Mutation(
         "half of the trials that a difference needs",
         "report/tables/power_table.py",
-        'trials_needed(size, gaps["sd"])',
-        'trials_needed(size, gaps["sd"] / 2)',
+        "trials_needed(size, sd)",
+        "trials_needed(size, sd / 2)",
         "report/test_evidence.py",
     ),
     Mutation(

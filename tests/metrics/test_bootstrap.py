@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmark.metrics.bootstrap import draws, estimate, holm, mean_interval, quantile, trials_needed, welch_interval
+from benchmark.metrics.bootstrap import (
+    draws,
+    estimate,
+    holm,
+    mean_interval,
+    quantile,
+    sd_upper,
+    trials_needed,
+    welch_interval,
+)
 
 VALUES = np.array([1.0, 2.0, 4.0, 7.0, 3.0])
 
@@ -100,6 +109,13 @@ def test_the_trials_needed_are_those_of_published_tables_and_find_the_difference
     differences = np.random.default_rng(1).normal(1.0, 1.0, (4000, count))
     power = (stats.ttest_1samp(differences, 0, axis=1).pvalue < 0.05).mean()
     assert 0.79 <= power <= 0.86
+
+
+def test_the_upper_end_of_a_standard_deviation_lies_above_the_true_one_in_four_cases_of_five():
+    for trials in (3, 24):
+        sds = np.random.default_rng(2).normal(0.0, 5.0, (4000, trials)).std(axis=1, ddof=1)
+        assert 0.785 <= np.mean([sd_upper(sd, trials) >= 5.0 for sd in sds]) <= 0.815
+    assert sd_upper(0.0, 3) == 0.0
 
 
 def test_a_larger_difference_never_needs_more_trials():

@@ -171,8 +171,13 @@ def test_the_trials_that_a_difference_needs_follow_from_its_deviation(study):
     assert data.loc["ft", "for_1"] == 2
     # NegGrad+'s differences to CoUn are 3, 3.1 and 2.9: a standard deviation of 0.1.
     assert data.loc["neggrad-plus", "sd"] == pytest.approx(0.1)
+    # Two degrees of freedom: the 20 % quantile of chi-squared is -2 log 0.8.
+    assert data.loc["neggrad-plus", "sd_upper"] == pytest.approx(0.1 * np.sqrt(2 / (-2 * np.log(0.8))))
     for size in SIZES:
-        assert data.loc["neggrad-plus", f"for_{size:g}"] == trials_needed(size, data.loc["neggrad-plus", "sd"])
+        for end in ("", "_upper"):
+            needed = trials_needed(size, data.loc["neggrad-plus", f"sd{end}"])
+            assert data.loc["neggrad-plus", f"for_{size:g}{end}"] == needed
+    assert Drawn(study, "needed").row("NegGrad+")[1:] == ["0.10–0.21", "4–8", "3–4", "3", "2–3"]
 
 
 def test_a_method_that_collapses_after_its_best_epoch_is_marked_in_no_table(study, copied):

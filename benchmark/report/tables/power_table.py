@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.bootstrap import MOST_TRIALS, trials_needed
+from benchmark.metrics.bootstrap import MOST_TRIALS, sd_upper, trials_needed
 from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.source import Source
@@ -26,8 +26,8 @@ def build(source: Source) -> Table:
     notes = [
         f"Trials needed to detect such a difference in average gap to {method_label(source.methods[0])} with "
         f"80{THIN}% power (two-sided paired t test at the 5{THIN}% level)",
-        f"Sd: standard deviation of one trial's difference, from resampling {source.trials} trials",
-        "The deviation of few trials is itself uncertain, and so is a number of trials that follows from it",
+        f"Sd: standard deviation of one trial's difference, from resampling {source.trials} trials, and the upper end "
+        f"of its one-sided 80{THIN}% interval; trials for the one and for the other",
         facts.tuned(source.study, source.cells, source.methods),
         *facts.made(source.study, source.results.metrics),
         facts.left_out(data),
@@ -40,19 +40,24 @@ def build(source: Source) -> Table:
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
     gaps = gaps_of_two(source, cell, source.methods[0], method, fewest=2)
     row = {**vars(cell), "method": method, **{key: gaps[key] for key in COUNTS}}
-    row |= {"difference": gaps["value"], "sd": gaps["sd"]}
-    measured = not np.isnan(gaps["value"])
-    return row | {f"for_{size:g}": trials_needed(size, gaps["sd"]) if measured else np.nan for size in SIZES}
+    row["difference"] = gaps["value"]
+    measured = not np.isnan(gaps["sd"])
+    upper = sd_upper(gaps["sd"], int(gaps["trials"] - gaps["diverged"])) if measured else np.nan
+    for end, sd in (("", gaps["sd"]), ("_upper", upper)):
+        row[f"sd{end}"] = sd
+        row |= {f"for_{size:g}{end}": trials_needed(size, sd) if measured else np.nan for size in SIZES}
+    return row
 
 
 def _row(row: dict[str, Any]) -> Row:
-    counts = [_trials(row[f"for_{size:g}"]) for size in SIZES]
-    return method_row(
-        row["method"], [number(row["difference"]), number(row["sd"]), *counts], collapsed=row["collapsed"]
-    )
+    sd = DASH if np.isnan(row["sd"]) else f"{number(row['sd'])}–{number(row['sd_upper'])}"
+    counts = [_trials(row[f"for_{size:g}"], row[f"for_{size:g}_upper"]) for size in SIZES]
+    return method_row(row["method"], [number(row["difference"]), sd, *counts], collapsed=row["collapsed"])
 
 
-def _trials(needed: float) -> str:
-    if np.isnan(needed):
+def _trials(fewest: float, most: float) -> str:
+    if np.isnan(fewest):
         return DASH
-    return f"{needed:.0f}" if needed < MOST_TRIALS else f"≥ {MOST_TRIALS}"
+    if most >= MOST_TRIALS:
+        return f"≥ {fewest:.0f}"
+    return f"{fewest:.0f}" if fewest == most else f"{fewest:.0f}–{most:.0f}"
