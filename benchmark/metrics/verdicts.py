@@ -16,9 +16,8 @@ import pandas as pd
 
 from benchmark.metrics.bootstrap import Estimate, estimate, holm, trials_needed
 from benchmark.metrics.claims import CLAIMS
-from benchmark.metrics.claims.claim import Claim, Tested
-from benchmark.metrics.claims.comparisons import ALL_ELSE_SAME
-from benchmark.metrics.claims.printed import first_method, printed_values
+from benchmark.metrics.claims.claim import ALL_ELSE_SAME, Claim, Tested
+from benchmark.metrics.claims.printed import printed_values
 from benchmark.metrics.evidence import Evidence
 from benchmark.names import DIVERGED
 
@@ -27,7 +26,7 @@ PRIMARY, EXPLORATORY = "primary", "exploratory"
 SIGNIFICANT = 0.05
 
 COLUMNS = ["claim", "family", "text", "where", "place", "subject", "value", "low", "high", "unit", "trials", "p"]
-COLUMNS += ["p_holm", "verdict", "after_holm", "sd", "trials_needed", "paper", "remark"]
+COLUMNS += ["p_holm", "verdict", "after_holm", "sd", "trials_needed", "paper", "remark", "method", "also"]
 
 
 def verdicts(evidence: Evidence, claims: Iterable[Claim] | None = None) -> pd.DataFrame:
@@ -39,7 +38,8 @@ def verdicts(evidence: Evidence, claims: Iterable[Claim] | None = None) -> pd.Da
     below, else undecided, as where a method that is compared diverged in some trial; ``after_holm`` is the same by the
     corrected p-value. ``sd`` is that of a single trial, and ``trials_needed`` how many would show a difference of that
     size in four studies of five. ``paper`` is the formula's value on the means that the paper prints, where it prints
-    such a cell. In ``subject`` and ``remark`` names of methods and settings stand between backticks.
+    such a cell. ``method`` and ``also`` are `benchmark.metrics.claims.claim.Tested`'s. In ``subject``, ``remark`` and
+    ``also`` names of methods and settings stand between backticks.
     """
     rows: list[dict[str, Any]] = []
     diverged = "status" in evidence.metrics and bool((evidence.metrics["status"] == DIVERGED).any())
@@ -59,9 +59,10 @@ def verdicts(evidence: Evidence, claims: Iterable[Claim] | None = None) -> pd.Da
 
 def _row(tested: Tested, printed: dict[tuple[str, str], float]) -> dict[str, Any]:
     result = estimate(tested.statistic, tested.trials)
-    row = {"place": str(tested.cell), "subject": tested.subject, "unit": tested.unit} | asdict(result)
-    same_otherwise = tested.subject.endswith(ALL_ELSE_SAME)  # of which the paper prints nothing
-    row["paper"] = math.nan if same_otherwise else printed.get((row["place"], first_method(tested.subject)), math.nan)
+    row = {"place": str(tested.cell)} | {key: getattr(tested, key) for key in ("subject", "unit", "method", "also")}
+    row |= asdict(result)
+    same_otherwise = tested.also == ALL_ELSE_SAME  # of which the paper prints nothing
+    row["paper"] = math.nan if same_otherwise else printed.get((row["place"], tested.method), math.nan)
     verdict = REPRODUCED if result.low > 0 else NOT_REPRODUCED if result.high < 0 else UNDECIDED
     row |= {"verdict": verdict, "remark": _remark(tested, result)}
     row["trials_needed"] = trials_needed(result.value, result.sd) if result.sd > 0 and result.value else math.nan

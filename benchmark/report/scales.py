@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.metrics.bootstrap import mean_interval
 from benchmark.metrics.claims import CLAIMS
-from benchmark.metrics.claims.comparisons import ALL_ELSE_SAME
+from benchmark.metrics.claims.claim import ALL_ELSE_SAME
 from benchmark.metrics.evidence import Evidence, in_cell, leaders
 from benchmark.metrics.gaps import summarise
 from benchmark.metrics.reported import TRIALS, reported_means
@@ -235,11 +234,7 @@ def _taus(numbers: list[Number], printed: list[Number]) -> Iterator[Number]:
 def _claims(scale: Scale, metrics: pd.DataFrame) -> Iterator[Number]:
     """Yield the primary claims; those of the paper by the sign of its means, which have no interval."""
     tests = verdicts(Evidence(metrics), PRIMARY.values())
-    for test in tests[tests["verdict"] != UNTESTED].itertuples():
-        if test.subject.endswith(ALL_ELSE_SAME):  # of the same method, against a variant of it
-            continue
-        method = re.match("`([^`]+)` with the term(?: and (.*))?", test.subject)
+    for test in tests[(tests["verdict"] != UNTESTED) & (tests["also"] != ALL_ELSE_SAME)].itertuples():
         signed = REPRODUCED if test.value > 0 else NOT_REPRODUCED
-        verdict = signed if scale.is_paper else test.verdict
-        subject, also = (method[1], (method[2] or "").replace("`", "")) if method else ("", "")
-        yield Number(test.claim, subject, test.value, test.low, test.high, verdict=verdict, also=also)
+        verdict, also = signed if scale.is_paper else test.verdict, test.also.replace("`", "")
+        yield Number(test.claim, test.method, test.value, test.low, test.high, verdict=verdict, also=also)

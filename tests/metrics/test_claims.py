@@ -6,6 +6,7 @@ import pytest
 
 from benchmark.metrics.bootstrap import trials_needed
 from benchmark.metrics.claims import CLAIMS
+from benchmark.metrics.claims.claim import ALL_ELSE_SAME
 from benchmark.metrics.evidence import Trials, leaders
 from benchmark.metrics.reported import reported_means
 from benchmark.metrics.verdicts import NOT_REPRODUCED, PRIMARY, REPRODUCED, UNDECIDED, UNTESTED
@@ -272,6 +273,7 @@ def test_the_paper_prints_no_value_of_a_term_with_all_else_the_same():
     with_term = runs("neggrad-plus+cl", 2.0, lr=0.02, tau=0.1)
     rows = rows_of("term", retrain(), own, same, with_term, printed=reported_means())
     assert [subject.endswith("all else the same") for subject in rows["subject"]] == [False, True]
+    assert list(rows["method"]) == ["neggrad-plus"] * 2 and list(rows["also"]) == ["`lr` 0.02 for 0.1", ALL_ELSE_SAME]
     assert rows["paper"].notna().tolist() == [True, False]
 
 

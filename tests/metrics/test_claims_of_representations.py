@@ -30,7 +30,9 @@ def test_the_improvement_by_cl_is_compared_at_the_smallest_and_the_largest_share
     # Another one at 50 % too, where FT has no such run: nothing is compared with all else the same.
     frames[2] = runs("coun", 2.0, scenario="random-50", lr=0.05)
     both = "`ft` with the term and `lr` 0.05 for 0.1, compared with random 10 % and `lr` 0.02 for 0.1 there"
-    assert list(rows_of("growth", *frames)["subject"]) == [both]
+    (row,) = rows_of("growth", *frames).to_dict("records")
+    assert row["subject"] == both
+    assert (row["method"], row["also"]) == ("ft", "`lr` 0.05 for 0.1 and `lr` 0.02 for 0.1 there")
     assert rows_of("growth", *frames[:3])["verdict"][0] == UNTESTED
 
 

@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import write_parquet
-from benchmark.metrics.claims.comparisons import ALL_ELSE_SAME
+from benchmark.metrics.claims.claim import ALL_ELSE_SAME
 from benchmark.metrics.evidence import Evidence
 from benchmark.metrics.verdicts import verdicts
 from benchmark.names import DIVERGED
@@ -176,7 +176,7 @@ def test_a_claim_about_the_term_is_of_the_methods_own_values_and_not_of_a_varian
     tiny = changed(trials=5, resample=["original", "split"], tables=tables, figures={}, hyperparameters=hyperparameters)
     write_all(tiny, POINTS | {variant: 0.25})
     tested = verdicts(Evidence(of_study(tiny).metrics, pd.DataFrame(), pd.DataFrame()))
-    assert f"`neggrad-plus` with the term{ALL_ELSE_SAME}" in set(tested["subject"])
+    assert f"`neggrad-plus` with the term, {ALL_ELSE_SAME}" in set(tested["subject"])
     table = Drawn(write_comparison(methods=[*METHODS, variant]), "sizes")
     assert table.row("…: NegGrad+")[0] == "1.53✓‡" and "‡: with the term, other settings differ too" in table.caption
     (also,) = table.data.loc[table.data["subject"] == "neggrad-plus", "also"].replace("", None).dropna()

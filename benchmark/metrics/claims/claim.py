@@ -16,12 +16,16 @@ MAIN = (*OTHERS, OURS)
 FURTHER = ("bad-teacher", "ssd", "scrub", "cu")
 BASES = ("ft", "neggrad-plus", "l1-sparse", "not")
 
+ALL_ELSE_SAME = "all else the same"
+
 
 class Tested(NamedTuple):
     """A claim in one cell, ready to be computed by `benchmark.metrics.bootstrap.estimate`.
 
     ``subject`` says in words what is compared; ``statistic`` is in ``unit``. For each method compared, ``diverged``
     counts the trials left out because it diverged, and ``collapsed`` those in which it lost what it had learnt.
+    ``method`` is the one that the test is about, where a claim is tested for several in a cell; ``also`` says in which
+    settings the two sides differ beside that, or `ALL_ELSE_SAME` where runs were made that differ in nothing else.
     """
 
     cell: Cell
@@ -31,11 +35,15 @@ class Tested(NamedTuple):
     diverged: dict[str, int]
     collapsed: dict[str, int]
     unit: str = "points"
+    method: str = ""
+    also: str = ""
 
     @classmethod
-    def of(cls, cell: Cell, subject: str, statistic: Statistic, trials: Trials, unit: str = "points") -> Tested:
-        """Return a test of a cell's trials."""
-        return cls(cell, subject, statistic, len(trials), trials.diverged, trials.collapsed, unit)
+    def of(
+        cls, cell: Cell, subject: str, statistic: Statistic, trials: Trials, unit: str = "points", **about: str
+    ) -> Tested:
+        """Return a test of a cell's trials; ``about`` may have ``method`` and ``also``."""
+        return cls(cell, subject, statistic, len(trials), trials.diverged, trials.collapsed, unit, **about)
 
 
 class Claim(NamedTuple):
@@ -67,6 +75,12 @@ def within(trials: Trials, method: str, margin: float) -> Statistic:
 def against(methods: list[str]) -> str:
     """Return in words the methods that ours is compared with."""
     return f"against {', '.join(f'`{method}`' for method in methods)}"
+
+
+def with_term(base: str, also: str = "") -> str:
+    """Return in words that a method with the contrastive term is compared with itself, and what differs ``also``."""
+    joined = ", " if also == ALL_ELSE_SAME else " and "
+    return f"`{base}` with the term" + f"{joined}{also}" * bool(also)
 
 
 def mean_of(values: Floats) -> Statistic:

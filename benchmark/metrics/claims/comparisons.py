@@ -5,13 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from benchmark.metrics.bootstrap import Statistic
-from benchmark.metrics.claims.claim import BASES, FURTHER, MAIN, OTHERS, OURS, Tested, against, lead, signed, within
+from benchmark.metrics.claims.claim import (
+    ALL_ELSE_SAME,
+    BASES,
+    FURTHER,
+    MAIN,
+    OTHERS,
+    OURS,
+    Tested,
+    against,
+    lead,
+    signed,
+    with_term,
+    within,
+)
 from benchmark.metrics.evidence import Evidence, Trials, in_cell
 from benchmark.metrics.gaps import summarise
 from benchmark.names import DIVERGED, MethodName, name_with_term
@@ -19,12 +32,22 @@ from benchmark.names import DIVERGED, MethodName, name_with_term
 NEAR = 1.5  # a temperature within this factor of the paper's counts as near it
 BUDGET = 1.05  # costs within this factor count as equal
 
-ALL_ELSE_SAME = ", all else the same"  # ends the subject of a test against a variant with matching settings
-
 Methods = Sequence[str]
 Formula = Callable[[Trials, list[str], list[str]], Statistic]
-Pairs = Iterable[tuple[Methods, Methods, str]]  # ours, the others, and in words what is compared
 Choice = Callable[[list[Any]], tuple[list[Any], list[Any]]]  # from a setting's values to the favoured and their rivals
+
+
+class Pair(NamedTuple):
+    """Two groups of methods to compare, in words what is compared, and `Tested`'s ``method`` and ``also``."""
+
+    ours: Methods
+    others: Methods
+    subject: str = ""
+    method: str = ""
+    also: str = ""
+
+
+Pairs = Iterable[Pair]
 
 
 def _lag(trials: Trials, ours: list[str], others: list[str]) -> Statistic:
@@ -36,21 +59,22 @@ def _compared(pairs: Callable[[pd.DataFrame], Pairs], evidence: Evidence, formul
     """Compare in each cell the pairs that ``pairs`` makes of its runs, as far as their methods have runs."""
     for cell in evidence.cells("random"):
         runs = in_cell(evidence.metrics, cell)
-        for ours, others, subject in pairs(runs):
-            trials = Trials(runs, cell, [*others, *ours])
-            ours, others = ([method for method in methods if method in trials.methods] for methods in (ours, others))
+        for pair in pairs(runs):
+            trials = Trials(runs, cell, [*pair.others, *pair.ours])
+            ours, others = ([name for name in names if name in trials.methods] for names in (pair.ours, pair.others))
             if ours and others and len(trials):
-                yield Tested.of(cell, subject or against(others), formula(trials, ours, others), trials)
+                statistic, subject = formula(trials, ours, others), pair.subject or against(others)
+                yield Tested.of(cell, subject, statistic, trials, method=pair.method, also=pair.also)
 
 
-def _with_term(runs: pd.DataFrame) -> Pairs:
+def _term(runs: pd.DataFrame) -> Pairs:
     for base in BASES:
         added = name_with_term(base)
-        matching, words = matching_variants(runs, base, added)
-        yield [added], [base], f"`{base}` with the term{words}"
+        matching, also = matching_variants(runs, base, added)
+        yield Pair([added], [base], with_term(base, also), base, also)
         # Where the term comes with other values of the base's own settings, a base run with these isolates the term.
-        for variant in matching if words else []:
-            yield [added], [variant], f"`{base}` with the term{ALL_ELSE_SAME}"
+        for variant in matching if also else []:
+            yield Pair([added], [variant], with_term(base, ALL_ELSE_SAME), base, ALL_ELSE_SAME)
 
 
 def matching_variants(runs: pd.DataFrame, base: str, added: str) -> tuple[list[str], str]:
@@ -67,13 +91,13 @@ def matching_variants(runs: pd.DataFrame, base: str, added: str) -> tuple[list[s
     ]
     variants = [method for method in runs.index if MethodName.parse(method).head == base and method != base]
     matching = [method for method in variants if (runs.loc[method, settings] == target).all()]
-    return matching, f" and {', '.join(words)}" if words else ""
+    return matching, ", ".join(words)
 
 
 def _budget(runs: pd.DataFrame) -> Pairs:
     """Compare each main method with ours, at the largest number of epochs that costs no more.
 
-    Where `_with_term` or `best` compares the same two runs, they are not counted again.
+    Where `_term` or `best` compares the same two runs, they are not counted again.
     """
     whole = runs[runs["status"] != DIVERGED] if "status" in runs else runs  # a run that diverges stops early
     costs = whole.groupby("method")["pflops_executed"].mean()
@@ -89,7 +113,7 @@ def _budget(runs: pd.DataFrame) -> Pairs:
                 continue
             if longest == OURS and other == rivals.idxmin():
                 continue
-            yield [longest], [other], f"`{longest}` at {share:.0f} % of the cost of `{other}`"
+            yield Pair([longest], [other], f"`{longest}` at {share:.0f} % of the cost of `{other}`", other)
 
 
 def _ablation(setting: str, choice: Choice, runs: pd.DataFrame) -> Pairs:
@@ -106,7 +130,7 @@ def _ablation(setting: str, choice: Choice, runs: pd.DataFrame) -> Pairs:
         common = set.intersection(*(set(MethodName.parse(method).settings) for method in methods)) if methods else set()
         shared = "".join(f", `{key}` {value}" for key, value in sorted(common))
         values = " against ".join(", ".join(map(_short, group)) for group in (favoured, rivals))
-        yield methods[: len(favoured)], methods[len(favoured) :], f"`{setting}` {values}{shared}"
+        yield Pair(methods[: len(favoured)], methods[len(favoured) :], f"`{setting}` {values}{shared}")
 
 
 def _where(favours: Callable[[Any], bool], rivals: Callable[[Any], bool] | None = None) -> Choice:
@@ -138,7 +162,7 @@ def easy(evidence: Evidence) -> Iterator[Tested]:
             trials = Trials(evidence.metrics, cell, [method])
             if trials.methods and math.isfinite(trials.noise_floor):
                 subject = f"`{method}`: {signed(trials.difference(method))}"
-                yield Tested.of(cell, subject, within(trials, method, evidence.margin), trials)
+                yield Tested.of(cell, subject, within(trials, method, evidence.margin), trials, method=method)
 
 
 def equal_views(evidence: Evidence) -> Iterator[Tested]:
@@ -146,11 +170,11 @@ def equal_views(evidence: Evidence) -> Iterator[Tested]:
     choice = _where(lambda views: views == "CHN", lambda views: views == "CN")
     for cell in evidence.cells("random"):
         runs = in_cell(evidence.metrics, cell)
-        for ours, others, subject in _ablation("cl_transform", choice, runs):
-            trials = Trials(runs, cell, [*ours, *others])
-            if ours and others and len(trials.methods) == 2 and math.isfinite(trials.noise_floor):
+        for pair in _ablation("cl_transform", choice, runs):
+            trials = Trials(runs, cell, [*pair.ours, *pair.others])
+            if pair.ours and pair.others and len(trials.methods) == 2 and math.isfinite(trials.noise_floor):
                 differences = signed(trials.difference(*trials.methods))
-                yield Tested.of(cell, f"{subject}: {differences}", _likeness(trials, evidence.margin), trials)
+                yield Tested.of(cell, f"{pair.subject}: {differences}", _likeness(trials, evidence.margin), trials)
 
 
 def _likeness(trials: Trials, margin: float) -> Statistic:
@@ -158,10 +182,10 @@ def _likeness(trials: Trials, margin: float) -> Statistic:
     return lambda drawn: trials.noise_floor + margin - np.abs(trials.gap(first, drawn) - trials.gap(second, drawn))
 
 
-best = partial(_compared, lambda runs: [([OURS], OTHERS, "")])
-worst = partial(_compared, lambda runs: [(["ft"], MAIN[1:], "")], formula=_lag)
-further = partial(_compared, lambda runs: [([OURS], FURTHER, "")])
-term, budget = partial(_compared, _with_term), partial(_compared, _budget)
+best = partial(_compared, lambda runs: [Pair([OURS], OTHERS)])
+worst = partial(_compared, lambda runs: [Pair(["ft"], MAIN[1:])], formula=_lag)
+further = partial(_compared, lambda runs: [Pair([OURS], FURTHER)])
+term, budget = partial(_compared, _term), partial(_compared, _budget)
 weight = partial(_compared, partial(_ablation, "lambda", _inner))
 temperature = partial(_compared, partial(_ablation, "tau", _where(lambda tau: 1 / NEAR <= tau / 0.1 <= NEAR)))
 # CHN against every view with colour jitter.

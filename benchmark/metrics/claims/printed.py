@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 
@@ -11,14 +9,8 @@ from benchmark.metrics.claims.claim import Claim
 from benchmark.metrics.evidence import Evidence, in_cell
 
 
-def first_method(subject: str) -> str:
-    """Return the first method that a test's subject names, by which tests of a claim in a cell are told apart."""
-    found = re.search("`([^`]+)`", subject)
-    return found[1] if found else ""
-
-
 def printed_values(claim: Claim, evidence: Evidence) -> dict[tuple[str, str], float]:
-    """Return what a claim's formula gives on the printed means, by cell and `first_method` of the subject.
+    """Return what a claim's formula gives on the printed means, by cell and by the method that a test is about.
 
     A cell has such a value if the paper prints its dataset and scenario with a network of its family, such as ResNet-18
     for a slimmer one. Only methods of which the evidence has runs are compared. Gaps are taken anew from the means, so
@@ -34,4 +26,4 @@ def printed_values(claim: Claim, evidence: Evidence) -> dict[tuple[str, str], fl
     printed = pd.concat(parts or [evidence.printed[:0]], ignore_index=True)
     tests = claim.find(Evidence(printed))
     only_trial = np.zeros((1, 1), dtype=int)
-    return {(str(test.cell), first_method(test.subject)): float(test.statistic(only_trial)[0]) for test in tests}
+    return {(str(test.cell), test.method): float(test.statistic(only_trial)[0]) for test in tests}

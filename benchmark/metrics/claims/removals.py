@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.bootstrap import Statistic
-from benchmark.metrics.claims.claim import BASES, OTHERS, OURS, Tested, against, lead
+from benchmark.metrics.claims.claim import ALL_ELSE_SAME, BASES, OTHERS, OURS, Tested, against, lead, with_term
 from benchmark.metrics.claims.comparisons import matching_variants
 from benchmark.metrics.evidence import Evidence, Trials, in_cell, trials_with
 from benchmark.metrics.gaps import improvement
@@ -36,18 +36,19 @@ def growth(evidence: Evidence) -> Iterator[Tested]:
 def _test_growth(evidence: Evidence, small: Cell, large: Cell, base: str, added: str) -> Iterator[Tested]:
     """Compare CL's improvement in two cells, and again with all else the same where the runs for that exist."""
     variants = [matching_variants(in_cell(evidence.metrics, cell), base, added) for cell in (small, large)]
-    small_words, large_words = (words for _, words in variants)
-    reference = f"compared with random {Scenario(small.scenario).percent} %"
-    subject = f"`{base}` with the term{large_words}, {reference}{small_words}{' there' if small_words else ''}"
-    bases_by_subject = {subject: [base, base]}
-    if (large_words or small_words) and all(matching or not words for matching, words in variants):
+    small_also, large_also = (also for _, also in variants)
+    there = f"{small_also} there" if small_also else ""
+    also = " and ".join(filter(None, (large_also, there)))
+    reference = f", compared with random {Scenario(small.scenario).percent} %"
+    compared = [(f"{with_term(base, large_also)}{reference}{f' and {there}' * bool(there)}", also, [base, base])]
+    if also and all(matching or not words for matching, words in variants):
         matching_bases = [matching[0] if words else base for matching, words in variants]
-        bases_by_subject[f"`{base}` with the term, {reference}, all else the same"] = matching_bases
-    for subject, bases in bases_by_subject.items():
+        compared.append((f"{with_term(base)}{reference}, {ALL_ELSE_SAME}", ALL_ELSE_SAME, matching_bases))
+    for subject, also, bases in compared:
         frames = [(evidence.metrics, cell, [method, added]) for cell, method in zip((small, large), bases, strict=True)]
         pair = _shared_trials(frames)
         if all(len(trials.methods) == 2 and len(trials) for trials in pair):
-            test = Tested.of(large, subject, _more(*pair), pair[1], "points of improvement")
+            test = Tested.of(large, subject, _more(*pair), pair[1], "points of improvement", method=base, also=also)
             small_diverged, large_diverged = (Counter(Trials(*frame).diverged) for frame in frames)  # `pair` has none
             small_collapsed, large_collapsed = (Counter(trials.collapsed) for trials in pair)
             yield test._replace(diverged=small_diverged + large_diverged, collapsed=small_collapsed + large_collapsed)
@@ -79,12 +80,13 @@ def term_by_stage(evidence: Evidence) -> Iterator[Tested]:
             name = MethodName.parse(added)
             base = str(replace(name, contrastive=False))
             if name.contrastive:
-                _, words = matching_variants(in_cell(evidence.metrics, cell), base, added)
-                yield from _at_every_stage(evidence, cell, ends, added, [base], f"`{base}` with the term{words}")
+                _, also = matching_variants(in_cell(evidence.metrics, cell), base, added)
+                for test in _at_every_stage(evidence, cell, ends, added, [base]):
+                    yield test._replace(subject=with_term(base, also), method=base, also=also)
 
 
 def _at_every_stage(
-    evidence: Evidence, cell: Cell, ends: list[pd.DataFrame], ours: str, others: list[str], subject: str = ""
+    evidence: Evidence, cell: Cell, ends: list[pd.DataFrame], ours: str, others: list[str]
 ) -> Iterator[Tested]:
     """Compare the methods that have runs at every stage; a trial counts at every stage or at none."""
     listed = [*others, ours]
@@ -95,7 +97,7 @@ def _at_every_stage(
     by_stage = _shared_trials([(end, cell, [*others, ours]) for end in ends])
     if len(by_stage[0]):
         statistic = _smallest([lead(trials, [ours], others) for trials in by_stage])
-        test = Tested.of(cell, subject or against(others), statistic, by_stage[0])
+        test = Tested.of(cell, against(others), statistic, by_stage[0])
         runs = in_cell(evidence.metrics, cell)
         retrains = [_retrain(evidence, cell, stage) for stage in range(1, len(ends) + 1)]
         diverged = trials_with(pd.concat([runs, *retrains]), "status", DIVERGED, [RETRAIN, *listed])

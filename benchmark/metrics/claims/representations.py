@@ -99,15 +99,16 @@ def compactness(evidence: Evidence) -> Iterator[Tested]:
         }
         runs = in_cell(evidence.metrics, cell)
         runs = runs[pd.MultiIndex.from_frame(runs[["method", "trial"]]).isin(silhouettes) | (runs["method"] == RETRAIN)]
-        for mild, strong, subject in mild_and_strong(runs):
-            trials = Trials(runs, cell, [*mild, *strong])
-            trials.diverged = _diverged(evidence, cell, [*mild, *strong], forget)
-            if mild and strong and {*mild, *strong} == {*trials.methods} and len(trials):
+        for pair in mild_and_strong(runs):
+            methods = [*pair.ours, *pair.others]
+            trials = Trials(runs, cell, methods)
+            trials.diverged = _diverged(evidence, cell, methods, forget)
+            if pair.ours and pair.others and {*methods} == {*trials.methods} and len(trials):
                 of_mild, of_strong = (
-                    np.max([[silhouettes[method, trial] for trial in trials.numbers] for method in methods], axis=0)
-                    for methods in (mild, strong)
+                    np.max([[silhouettes[method, trial] for trial in trials.numbers] for method in side], axis=0)
+                    for side in (pair.ours, pair.others)
                 )
-                yield Tested.of(cell, subject, mean_of(of_mild - of_strong), trials, "silhouette")
+                yield Tested.of(cell, pair.subject, mean_of(of_mild - of_strong), trials, "silhouette")
 
 
 def lemma(evidence: Evidence) -> Iterator[Tested]:

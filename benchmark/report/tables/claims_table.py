@@ -33,7 +33,8 @@ def tested(results: Results) -> pd.DataFrame:
     evidence = (results.metrics, results.history, results.predictions, theory, results.distances, results.embeddings)
     printed = reported_means() if (paths.REPORTED / REPORTED_FILE).is_file() else pd.DataFrame()
     table = verdicts(Evidence(*evidence, printed, margin=results.study.margin))
-    return table.assign(**{column: table[column].map(readable, na_action="ignore") for column in ("subject", "remark")})
+    texts = ("subject", "remark", "also")
+    return table.assign(**{column: table[column].map(readable, na_action="ignore") for column in texts})
 
 
 def build(source: Source) -> Table:
