@@ -175,6 +175,11 @@ CHANGES = [
         "hyperparameters.digits/convnet/original.ft",
         "accepted for digits/convnet/original are 'training' and 'original'",
     ),
+    (
+        stages("digits/convnet/sequential-2x10") | hyper("*/*/sequential-*", training={"epochs": 2}),
+        "hyperparameters.*/*/sequential-*.training: no run of digits/convnet/sequential-2x10 takes it",
+        "or digits/convnet/random-20",
+    ),
     (hyper("*", ft={"schedule": "step"}), "hyperparameters.*.ft: schedule", "'step'"),
     (hyper("*", ft={"lr": 1e-5}), "", "final_lr is 0.0001, lr 1e-05"),
     (hyper("digits/vit/*", ft={"lr": 1}), "hyperparameters.digits/vit/*", "matches no cell"),

@@ -11,7 +11,7 @@ from benchmark.data.store import WHERE
 from benchmark.errors import BadInput, closest, number_of, unknown
 from benchmark.methods.base import GROUPS
 from benchmark.models import check_sides
-from benchmark.names import ORIGINAL, MethodName, Scenario, matches
+from benchmark.names import ORIGINAL, RETRAIN, MethodName, Scenario, matches
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS, SOURCES
 from benchmark.settings import SMALLEST, DatasetSettings
 from benchmark.study.output_checks import check_output
@@ -234,25 +234,28 @@ def check_members(study: PlannedStudy, dataset: str, grouped: Sequence[str]) -> 
 
 
 def _check_hyperparameters(study: PlannedStudy) -> None:
-    places = with_originals(map(str, study.listed_cells))
-    of_original = places[len(study.listed_cells) :]
+    listed = [str(cell) for cell in study.listed_cells]
+    of_retrain = list(dict.fromkeys(str(reference) for cell in study.listed_cells for reference in cell.references))
+    places = with_originals(dict.fromkeys([*listed, *of_retrain]))
+    of_original = [place for place in places if place.endswith(f"/{ORIGINAL}")]
+    takers = {ORIGINAL: of_original, RETRAIN: of_retrain, "training": [*of_original, *of_retrain]}
     tuned = tuned_values(study.tuned, study.file) if study.includes_tuned else {}
     for pattern, entries in tuned.items():
         _check_entries(f"{paths.tuned(str(study.tuned))}: hyperparameters.{pattern}", entries)
     for pattern, entries in study.hyperparameters.items():
         where = f"{study.file}: hyperparameters.{pattern}"
         # Tuned values may belong to cells that a study extending the tuned one does not show.
-        if not any(matches(pattern, place) for place in places) and pattern not in tuned:
+        matched = {place for place in places if matches(pattern, place)}
+        if not matched and pattern not in tuned:
             hint = f"; did you mean {close!r}?" if (close := closest(pattern, places)) else "."
             raise BadInput(f"{where}: matches no cell of the study{hint} Its cells: {', '.join(places)}")
         _check_entries(where, entries)
-        others = [name for name in entries if name not in (ORIGINAL, "training")]
-        if others and pattern not in tuned and not any(matches(pattern, str(cell)) for cell in study.listed_cells):
-            accepted = f"accepted for {', '.join(of_original)} are 'training' and {ORIGINAL!r}"
-            raise BadInput(f"{where}.{others[0]}: it matches Original alone, which this is not for: {accepted}")
-        if ORIGINAL in entries and pattern not in tuned and not any(matches(pattern, place) for place in of_original):
-            accepted = f"accepted is a pattern that matches {' or '.join(of_original)}"
-            raise BadInput(f"{where}.{ORIGINAL}: Original is the same in every scenario: {accepted}")
+        for name in () if pattern in tuned else entries:
+            if not matched & {*takers.get(name, listed)}:
+                accepted = f"accepted is a pattern that matches {' or '.join(takers.get(name, listed))}"
+                if matched <= {*of_original}:
+                    accepted = f"accepted for {', '.join(of_original)} are 'training' and {ORIGINAL!r}"
+                raise BadInput(f"{where}.{name}: no run of {', '.join(sorted(matched))} takes it: {accepted}")
     if tuned and not any(matches(pattern, place) for pattern in tuned for place in places):
         accepted = f"accepted are tuned values of {', '.join(places)}"
         raise BadInput(f"{study.file}: tuned: {study.tuned}: has values for {', '.join(tuned)} alone: {accepted}")
