@@ -41,6 +41,7 @@ MINIATURE = STUDY | {
         "table4": {"kind": "distances", "cells": [CLASS], "methods": ["retrain"], "classes": ["8", "1"]},
         "theory": {"kind": "theory", "cells": [RANDOM], "methods": ["retrain"]},
         "again": {"kind": "relearning", "cells": [CLASS], "methods": ["retrain"]},
+        "claims": {"kind": "claims"},
     },
     "figures": {
         "figure1": {"kind": "maps", "cells": [RANDOM], "methods": ["retrain"]},
@@ -220,6 +221,7 @@ FILES = {
     "audits": "results/quick-audits.parquet",
     "memorised": "results/cifar10-small-memorised.parquet",  # as committed: trials of quick forget the same
     "unlearning": "paper_tables/quick/table2.csv",
+    "claims": "paper_tables/quick/claims.csv",
     "samples": f"results/runs/{RANDOM}/coun/trial-0-*/samples.parquet",
     "split": "results/splits/digits/class-8/trial-0-*.parquet",
     "distances": f"results/distances/{CLASS}/retrain/trial-0-*.parquet",
