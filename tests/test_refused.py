@@ -180,6 +180,11 @@ CHANGES = [
         "hyperparameters.*/*/sequential-*.training: no run of digits/convnet/sequential-2x10 takes it",
         "or digits/convnet/random-20",
     ),
+    (
+        stages("digits/convnet/sequential-2x10") | hyper("*/*/random-20", ft={"lr": 1}),
+        "hyperparameters.*/*/random-20.ft: no run of digits/convnet/random-20 takes it",
+        "or digits/convnet/sequential-2x10",
+    ),
     (hyper("*", ft={"schedule": "step"}), "hyperparameters.*.ft: schedule", "'step'"),
     (hyper("*", ft={"lr": 1e-5}), "", "final_lr is 0.0001, lr 1e-05"),
     (hyper("digits/vit/*", ft={"lr": 1}), "hyperparameters.digits/vit/*", "matches no cell"),

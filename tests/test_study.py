@@ -58,6 +58,13 @@ def test_a_low_learning_rate_is_accepted_where_another_entry_makes_it_right(empt
     assert empty.study(hyper("*", **settings)).run(f"{CELL}/coun/trial-0").settings.final_lr == 0
 
 
+def test_retrain_of_a_stage_takes_its_hyperparameters_from_random_removal(empty):
+    staged = {"figures": {"stages": {"kind": "stages", "cells": ["digits/convnet/sequential-2x10"], "methods": ["ft"]}}}
+    study = empty.study(staged, hyper("*/*/random-20", training={"epochs": 9}))
+    epochs = {run.name.scenario: run.settings.epochs for run in study.runs() if run.name.method == "retrain"}
+    assert epochs["random-20"] == 9 and epochs["random-10"] != 9
+
+
 RULES = [
     # Groups reach the methods they are for.
     ({"*": {"training": {"momentum": 0.1}}}, "momentum", {"original retrain": 0.1, "ft coun salun not+cl": 0.9}),
