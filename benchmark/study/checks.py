@@ -256,8 +256,9 @@ def _check_hyperparameters(study: PlannedStudy) -> None:
                 if matched <= {*of_original}:
                     accepted = f"accepted for {', '.join(of_original)} are 'training' and {ORIGINAL!r}"
                 raise BadInput(f"{where}.{name}: no run of {', '.join(sorted(matched))} takes it: {accepted}")
-    if tuned and not any(matches(pattern, place) for pattern in tuned for place in places):
-        accepted = f"accepted are tuned values of {', '.join(places)}"
+    shown = [*listed, *of_original]  # a stage's Retrain is never tuned
+    if tuned and not any(matches(pattern, place) for pattern in tuned for place in shown):
+        accepted = f"accepted are tuned values of {', '.join(shown)}"
         raise BadInput(f"{study.file}: tuned: {study.tuned}: has values for {', '.join(tuned)} alone: {accepted}")
     for pattern, entries in study.tune.hyperparameters.items():
         _check_entries(f"{study.file}: tune.hyperparameters.{pattern}", entries)

@@ -95,6 +95,10 @@ def test_impossible_settings_and_missing_tuned_files_are_named(project):
         BadInput, match=r"tuned: other: has values for cifar10/vit/random-10 alone: accepted are .* digits/"
     ):
         project.study({"tuned": "other"})
+    of_stage = SEQUENTIAL.replace("sequential-2x10", "random-20")  # where Retrain alone is trained
+    paths.tuned("other").write_text(f"hyperparameters: {{{of_stage}: {{ft: {{lr: 0.1}}}}}}\n")
+    with pytest.raises(BadInput, match=f"has values for {of_stage} alone: accepted are "):
+        project.study({"tuned": "other", "figures": STAGES})
     project.study(TUNE, {"figures": STAGES, "tune": {"seed": 1}})
     with pytest.raises(BadInput, match=r"tune\.seed: 1 is the study's own"):
         Study.load("tiny-tuning")
