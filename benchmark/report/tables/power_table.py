@@ -26,8 +26,8 @@ def build(source: Source) -> Table:
     notes = [
         f"Trials needed to detect such a difference in average gap to {method_label(source.methods[0])} with "
         f"80{THIN}% power (two-sided paired t test at the 5{THIN}% level)",
-        f"Sd: standard deviation of one trial's difference, from resampling {source.trials} trials, and the upper end "
-        f"of its one-sided 80{THIN}% interval; trials for the one and for the other",
+        f"Sd: standard deviation of one trial's difference, from resampling {source.trials} trials",
+        f"Ranges: with the deviation as measured, and with the upper end of its one-sided 80{THIN}% interval",
         facts.tuned(source.study, source.cells, source.methods),
         *facts.made(source.study, source.results.metrics),
         facts.left_out(data),
